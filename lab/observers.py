@@ -1,0 +1,197 @@
+# Copyright: (c) 2026, linkops.runbooks contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What observes the lab: metrics-server behind the metrics API, and Prometheus."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from base64 import b64encode
+
+from lab import binaries, pki, probe
+from lab.component import UNPRIVILEGED, Component, give, which
+from lab.site import Lab, LabError
+
+METRICS_PORT = 10350
+
+
+def metrics_server(lab: Lab) -> Component:
+    kubeconfig = lab.state / "kubeconfigs" / "metrics-server"
+    return Component(
+        name="metrics-server",
+        argv=(
+            str(binaries.kubernetes(lab) / "metrics-server"),
+            f"--kubeconfig={kubeconfig}",
+            f"--authentication-kubeconfig={kubeconfig}",
+            f"--authorization-kubeconfig={kubeconfig}",
+            f"--kubelet-certificate-authority={lab.pki / 'ca.crt'}",
+            "--kubelet-preferred-address-types=InternalIP",
+            f"--bind-address={lab.node_address}",
+            f"--secure-port={METRICS_PORT}",
+            f"--tls-cert-file={lab.pki / 'server.crt'}",
+            f"--tls-private-key-file={lab.pki / 'server.key'}",
+            "--metric-resolution=10s",
+            "--kubelet-request-timeout=4s",
+        ),
+        files={kubeconfig: pki.component_kubeconfig(lab, "metrics-server")},
+        reads=(lab.pki / "ca.crt",),
+        prepare=lambda: _publish(lab),
+        ready=lambda: probe.http(
+            f"{lab.api_url}/apis/metrics.k8s.io/v1beta1", authority=lab.pki / "ca.crt", token=lab.secrets["admin_token"]
+        ),
+    )
+
+
+def prometheus(lab: Lab) -> Component:
+    home, address = lab.state / "prometheus", f"127.0.0.1:{lab.prometheus_port}"
+    copies = {name: (lab.pki / name).read_text() for name in ("ca.crt", "prometheus.crt", "prometheus.key")}
+
+    def prepare() -> None:
+        (home / "rules").mkdir(parents=True, exist_ok=True)
+        give(home, UNPRIVILEGED)
+
+    return Component(
+        name="prometheus",
+        argv=(
+            which("prometheus"),
+            f"--config.file={home / 'prometheus.json'}",
+            f"--storage.tsdb.path={home / 'data'}",
+            "--storage.tsdb.retention.time=6h",
+            f"--web.listen-address={address}",
+            "--web.enable-lifecycle",
+            "--log.level=warn",
+        ),
+        files={
+            home / "prometheus.json": json.dumps(_scrape_config(lab), indent=1),
+            home / "token": lab.secrets["admin_token"],
+            **{home / name: content for name, content in copies.items()},
+        },
+        prepare=prepare,
+        ready=lambda: probe.http(f"http://{address}/-/ready"),
+        user=UNPRIVILEGED,
+    )
+
+
+def _scrape_config(lab: Lab) -> dict[str, object]:
+    """Pods that ask for it by the annotations prometheus.io/scrape, /port and /path; the node's containers; itself.
+
+    Rules placed in the rules folder are read after a POST to /-/reload.
+    """
+    home = lab.state / "prometheus"
+    authority = {"ca_file": str(home / "ca.crt")}
+    annotation = "__meta_kubernetes_pod_annotation_prometheus_io_"
+    pods = {
+        "role": "pod",
+        "api_server": lab.api_url,
+        "tls_config": authority,
+        "authorization": {"credentials_file": str(home / "token")},
+    }
+    return {
+        "global": {"scrape_interval": "5s", "scrape_timeout": "4s", "evaluation_interval": "5s"},
+        "rule_files": [str(home / "rules" / "*.yml")],
+        "scrape_configs": [
+            {"job_name": "prometheus", "static_configs": [{"targets": [f"127.0.0.1:{lab.prometheus_port}"]}]},
+            {
+                "job_name": "services",
+                "kubernetes_sd_configs": [pods],
+                "relabel_configs": [
+                    _keep(f"{annotation}scrape", "true"),
+                    _keep("__meta_kubernetes_pod_phase", "Running"),
+                    # a pod with several ports is one target
+                    _keep("__meta_kubernetes_pod_container_init", "false"),
+                    {
+                        "source_labels": ["__meta_kubernetes_pod_ip", f"{annotation}port"],
+                        "separator": ":",
+                        "target_label": "__address__",
+                    },
+                    {
+                        "source_labels": [f"{annotation}path"],
+                        "regex": "(.+)",
+                        "target_label": "__metrics_path__",
+                    },
+                    *(
+                        {"source_labels": [f"__meta_kubernetes_{source}"], "target_label": target}
+                        for source, target in (
+                            ("namespace", "namespace"),
+                            ("pod_name", "pod"),
+                            ("pod_container_name", "container"),
+                            ("pod_label_app", "service"),
+                        )
+                    ),
+                ],
+            },
+            {
+                "job_name": "containers",
+                "scheme": "https",
+                "metrics_path": "/metrics/cadvisor",
+                "static_configs": [{"targets": [f"{lab.node_address}:10250"]}],
+                "tls_config": {
+                    **authority,
+                    "cert_file": str(home / "prometheus.crt"),
+                    "key_file": str(home / "prometheus.key"),
+                },
+            },
+        ],
+    }
+
+
+def _keep(label: str, value: str) -> dict[str, object]:
+    return {"source_labels": [label], "regex": value, "action": "keep"}
+
+
+def _publish(lab: Lab) -> None:
+    """Register the metrics API, and a DNS Service without endpoints: look-ups in pods are refused instead of hanging."""
+    labels = {"app.kubernetes.io/managed-by": "linkops-lab"}
+    name = {"name": "metrics-server", "namespace": "kube-system"}
+    port = {"name": "https", "port": 443, "protocol": "TCP"}
+    manifests = [
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {**name, "labels": labels},
+            "spec": {"ports": [{**port, "targetPort": METRICS_PORT}]},
+        },
+        {
+            "apiVersion": "discovery.k8s.io/v1",
+            "kind": "EndpointSlice",
+            "metadata": {**name, "labels": {**labels, "kubernetes.io/service-name": "metrics-server"}},
+            "addressType": "IPv4",
+            "endpoints": [{"addresses": [lab.node_address], "conditions": {"ready": True}}],
+            "ports": [{**port, "port": METRICS_PORT}],
+        },
+        {
+            "apiVersion": "apiregistration.k8s.io/v1",
+            "kind": "APIService",
+            "metadata": {"name": "v1beta1.metrics.k8s.io", "labels": labels},
+            "spec": {
+                "service": name,
+                "group": "metrics.k8s.io",
+                "version": "v1beta1",
+                "caBundle": b64encode((lab.pki / "ca.crt").read_bytes()).decode(),
+                "groupPriorityMinimum": 100,
+                "versionPriority": 100,
+            },
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {"name": "kube-dns", "namespace": "kube-system", "labels": labels},
+            "spec": {
+                "clusterIP": "10.96.0.10",
+                "ports": [
+                    {"name": "dns", "port": 53, "protocol": "UDP"},
+                    {"name": "dns-tcp", "port": 53, "protocol": "TCP"},
+                ],
+            },
+        },
+    ]
+    apply = ("--kubeconfig", str(lab.kubeconfig), "apply", "--server-side", "--force-conflicts", "-f", "-")
+    done = subprocess.run(
+        (str(binaries.kubernetes(lab) / "kubectl"), *apply),
+        input=json.dumps({"apiVersion": "v1", "kind": "List", "items": manifests}),
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        raise LabError(f"The metrics API could not be registered: {done.stderr.strip()}")

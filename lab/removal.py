@@ -1,0 +1,115 @@
+# Copyright: (c) 2026, linkops.runbooks contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What `down` does: end the lab's processes and take back every trace of them on this machine, but not the cache."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from lab import address, cgroups
+from lab.node import CNI_NETWORK
+from lab.site import Lab, LabError
+
+CNI_RESULTS = Path("/var/lib/cni/results")
+CONTAINER_LOGS = Path("/var/log/containers")
+
+
+def remove(lab: Lab, say: Callable[[str], None]) -> None:
+    """Take the whole lab away. Raises LabError naming what could not be removed; the rest is gone then."""
+    faults = cgroups.remove()
+    say("  done     processes and cgroups")
+    shims = _shim_sockets(lab)
+    faults += _unmount(lab.state)
+    say("  done     mounts")
+    for socket in shims:
+        socket.unlink(missing_ok=True)
+    _forget_pod_network()
+    for program in ("iptables", "ip6tables"):
+        faults += _remove_chains(program)
+    say("  done     pod network and packet rules")
+    address.withdraw(lab)
+    if not faults:
+        shutil.rmtree(lab.state, ignore_errors=True)
+        _unlink_container_logs(lab)
+        say("  done     address, kernel settings and data")
+    if faults:
+        raise LabError("Not all of the lab could be removed, run `python -m lab down` again: " + "; ".join(faults))
+
+
+def mounts_below(folder: Path) -> list[str]:
+    """Mount points below ``folder``, innermost first."""
+    every = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    return [point for point in reversed(every) if point.startswith(f"{folder}/")]
+
+
+def _unmount(folder: Path) -> list[str]:
+    deadline = time.monotonic() + 10
+    while points := mounts_below(folder):
+        for point in points:
+            subprocess.run(("umount", point), capture_output=True)
+        if time.monotonic() > deadline:
+            return [f"{point} is still mounted" for point in mounts_below(folder)]
+        if mounts_below(folder):
+            time.sleep(0.1)  # the kernel lets go of a killed process's files a moment later
+    return []
+
+
+def _shim_sockets(lab: Lab) -> list[Path]:
+    """Sockets of our containers' shims, which containerd keeps outside of its own folders."""
+    tasks = lab.state / "containerd" / "state" / "io.containerd.runtime.v2.task"
+    return [Path(each.read_text().strip().removeprefix("unix://")) for each in tasks.glob("*/*/address")]
+
+
+def _forget_pod_network() -> None:
+    """Remove the pods' interfaces and the CNI library's notes about our containers."""
+    for note in CNI_RESULTS.glob(f"{CNI_NETWORK}-*"):
+        try:
+            noted = json.loads(note.read_text())
+        except ValueError:  # cut off by a kill
+            noted = {}
+        for interface in noted.get("result", {}).get("interfaces", []):
+            if not interface.get("sandbox"):
+                subprocess.run(("ip", "link", "del", interface["name"]), capture_output=True)
+        container = noted.get("containerId", "")
+        for file in CNI_RESULTS.glob(f"*{container}*") if container else [note]:
+            file.unlink(missing_ok=True)
+    for folder in (CNI_RESULTS, CNI_RESULTS.parent):
+        if folder.exists() and not any(folder.iterdir()):
+            folder.rmdir()
+
+
+def _remove_chains(program: str) -> list[str]:
+    """Remove the chains of kubelet and kube-proxy (their names begin with KUBE-) and the rules that lead there."""
+    faults = []
+    for table in ("filter", "nat", "mangle"):
+        listed = subprocess.run((program, "-w", "-t", table, "-S"), capture_output=True, text=True)
+        rules = listed.stdout.splitlines()
+        chains = [rule.split()[1] for rule in rules if rule.startswith("-N KUBE-")]
+        if not chains:
+            continue
+        leading = [rule for rule in rules if rule.startswith("-A ") and not rule.startswith("-A KUBE-") and "-j KUBE-" in rule]
+        script = [f"*{table}", *(rule.replace("-A ", "-D ", 1) for rule in leading)]
+        script += [f"-F {chain}" for chain in chains] + [f"-X {chain}" for chain in chains] + ["COMMIT"]
+        restored = subprocess.run(
+            (f"{program}-restore", "--wait", "--noflush"), input="\n".join(script) + "\n", capture_output=True, text=True
+        )
+        if restored.returncode:
+            faults.append(f"{program} keeps chains in table {table}: {restored.stderr.strip()}")
+    return faults
+
+
+def _unlink_container_logs(lab: Lab) -> None:
+    """kubelet links every container's log below /var/log/containers, a path it does not let us choose."""
+    if not CONTAINER_LOGS.exists():
+        return
+    for link in CONTAINER_LOGS.iterdir():
+        if link.is_symlink() and str(link.readlink()).startswith(f"{lab.state}/"):
+            link.unlink()
+    if not any(CONTAINER_LOGS.iterdir()):
+        CONTAINER_LOGS.rmdir()
