@@ -1,0 +1,66 @@
+# The verbs of development. `./dev VERB` sets up the environment first; inside it, plain `make VERB` works too.
+.DEFAULT_GOAL := help
+.PHONY: help demo test format lint types units units-collection units-newest sanity sanity-newest docs build \
+	lab lab-down integration molecule bench
+
+collection := ansible_collections.linkops.runbooks
+
+help: ## list the verbs
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 18
+
+demo: lab ## bring the lab up and roll its servicelink-api back to revision 5
+	ansible-playbook playbooks/rollback.yml -e revision=5
+
+test: ## everything, phase by phase; takes the lab down at the end
+	@python -m tests.tools.phases lint types units units-collection units-newest sanity sanity-newest docs build \
+		lab integration molecule lab-down
+
+format: ## write the code in its one format
+	ruff format
+	ruff check --fix
+
+lint: ## ruff, yamllint, ansible-lint, changelog fragments
+	ruff format --check
+	ruff check
+	yamllint --strict .
+	ansible-lint
+	antsibull-changelog lint
+
+types: ## mypy
+	mypy -p $(collection).plugins -p lab
+
+units: ## unit tests in the checkout
+	python -m pytest tests/unit
+
+units-collection: ## unit tests of the built collection's parts, as ansible-test runs them
+	python -m tests.tools.ansible_test units
+
+units-newest: ## unit tests on Python 3.13 with the newest ansible-core
+	@./dev newest python -m pytest tests/unit
+
+sanity: ## ansible-test's sanity tests
+	python -m tests.tools.ansible_test sanity
+
+sanity-newest: ## the same on Python 3.13 with the newest ansible-core
+	@./dev newest python -m tests.tools.ansible_test sanity
+
+docs: ## the modules' documentation, as antsibull-docs reads it
+	antsibull-docs lint-collection-docs --plugin-docs --skip-rstcheck .collections/ansible_collections/linkops/runbooks
+
+build: ## build the tarball, install it into an empty path, and let the Galaxy importer look at it
+	python -m tests.tools.tarball
+
+lab: ## bring the lab up
+	python -m lab up
+
+lab-down: ## take the lab down and see that nothing of it is left
+	python -m pytest -m lab_down tests/lab
+
+integration: ## tests against the lab
+	python -m pytest -m "lab and not lab_down" tests/lab tests/integration
+
+molecule: ## the scenarios of the buttons, against the lab
+	molecule test --all
+
+bench: ## the button side by side with kubectl and kubernetes.core, against the lab
+	python -m tests.benchmarks
