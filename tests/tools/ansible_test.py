@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Runs ansible-test on a clean copy of the collection's parts.
 
-ansible-test wants a folder named ``ansible_collections/linkops/runbooks`` and looks at every file below it; the copy holds
-the files that git knows or would add, of the collection's own parts only, so that the lab and the caches are not judged by
-the rules for plugins.
+ansible-test wants a folder named ``ansible_collections/linkops/runbooks`` and looks at every file below it. The copy
+holds the files that git knows or would add, of the collection's own parts only, so that the lab and the caches are not
+judged by the rules for plugins.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Runs verbs of the Makefile one after the other, all of them whatever fails, and tells at the end how each one went.
 
-A verb that prints a line beginning with ``NOT RUN:`` counts as not run, never as passed. Verbs that need the lab are not
-run when it did not come up, and that is a failure. Exit code: 0 when nothing failed, else 1.
+A verb that prints a line beginning with ``NOT RUN:`` counts as not run, never as passed. Verbs that need the lab are
+not run when it did not come up, and that is a failure. Exit code: 0 when nothing failed, else 1.
 """
 
 from __future__ import annotations

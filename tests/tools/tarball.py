@@ -15,8 +15,8 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 # What belongs to a collection or is shipped with ours. Anything else in the tarball has slipped past build_ignore.
 SHIPPED = frozenset(
     {
-        "COPYING", "FILES.json", "MANIFEST.json", "README.md", "changelogs", "docs", "extensions", "inventories", "meta",
-        "playbooks", "plugins", "requirements.txt", "roles", "awx", "monitoring", "CHANGELOG.md", "CHANGELOG.rst",
+        "CHANGELOG.md", "COPYING", "FILES.json", "MANIFEST.json", "README.md", "awx", "changelogs", "docs",
+        "extensions", "inventories", "meta", "monitoring", "playbooks", "plugins", "requirements.txt", "roles",
     }
 )  # fmt: skip
 
