@@ -48,7 +48,8 @@ def prometheus(lab: Lab) -> Component:
     copies = {name: (lab.pki / name).read_text() for name in ("ca.crt", "prometheus.crt", "prometheus.key")}
 
     def prepare() -> None:
-        (home / "rules").mkdir(parents=True, exist_ok=True)
+        for folder in ("rules", "targets"):
+            (home / folder).mkdir(parents=True, exist_ok=True)
         give(home, UNPRIVILEGED)
 
     return Component(
@@ -80,13 +81,6 @@ def _scrape_config(lab: Lab) -> dict[str, object]:
     """
     home = lab.state / "prometheus"
     authority = {"ca_file": str(home / "ca.crt")}
-    annotation = "__meta_kubernetes_pod_annotation_prometheus_io_"
-    pods = {
-        "role": "pod",
-        "api_server": lab.api_url,
-        "tls_config": authority,
-        "authorization": {"credentials_file": str(home / "token")},
-    }
     return {
         "global": {"scrape_interval": "5s", "scrape_timeout": "4s", "evaluation_interval": "5s"},
         "rule_files": [str(home / "rules" / "*.yml")],
@@ -94,32 +88,7 @@ def _scrape_config(lab: Lab) -> dict[str, object]:
             {"job_name": "prometheus", "static_configs": [{"targets": [f"127.0.0.1:{lab.prometheus_port}"]}]},
             {
                 "job_name": "services",
-                "kubernetes_sd_configs": [pods],
-                "relabel_configs": [
-                    _keep(f"{annotation}scrape", "true"),
-                    _keep("__meta_kubernetes_pod_phase", "Running"),
-                    # a pod with several ports is one target
-                    _keep("__meta_kubernetes_pod_container_init", "false"),
-                    {
-                        "source_labels": ["__meta_kubernetes_pod_ip", f"{annotation}port"],
-                        "separator": ":",
-                        "target_label": "__address__",
-                    },
-                    {
-                        "source_labels": [f"{annotation}path"],
-                        "regex": "(.+)",
-                        "target_label": "__metrics_path__",
-                    },
-                    *(
-                        {"source_labels": [f"__meta_kubernetes_{source}"], "target_label": target}
-                        for source, target in (
-                            ("namespace", "namespace"),
-                            ("pod_name", "pod"),
-                            ("pod_container_name", "container"),
-                            ("pod_label_app", "service"),
-                        )
-                    ),
-                ],
+                "file_sd_configs": [{"files": [str(home / "targets" / "*.json")]}],
             },
             {
                 "job_name": "containers",
@@ -134,10 +103,6 @@ def _scrape_config(lab: Lab) -> dict[str, object]:
             },
         ],
     }
-
-
-def _keep(label: str, value: str) -> dict[str, object]:
-    return {"source_labels": [label], "regex": value, "action": "keep"}
 
 
 def _publish(lab: Lab) -> None:
