@@ -1,0 +1,2 @@
+-- AlterTable
+ALTER TABLE "Quote" DROP COLUMN "expiresAt";
