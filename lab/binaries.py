@@ -36,6 +36,7 @@ PROGRAMS = (
     "kubectl",
 )
 SOURCE = Path(__file__).parent / "kubernetes"
+DISCOVERY_SOURCE = Path(__file__).parent / "discovery" / "main.go"
 PAUSE_SOURCE = Path(__file__).parent / "pause" / "main.go"
 
 
@@ -92,18 +93,22 @@ def ensure_postgres(lab: Lab) -> str:
 
 def ensure_pause_image(lab: Lab) -> Path:
     """The pause image as a docker-archive, built unless it is there."""
-    digest = hashlib.sha256(PAUSE_SOURCE.read_bytes()).hexdigest()[:12]
-    archive = lab.cache / f"pause-{digest}.tar"
+    program = _small_program(lab, PAUSE_SOURCE)
+    archive = program.with_name(f"{program.name}.tar")
     if not archive.exists():
-        program = lab.cache / f"pause-{digest}"
-        run(
-            (_go(lab), "build", "-trimpath", "-ldflags=-s -w", "-o", str(program), PAUSE_SOURCE.name),
-            folder=PAUSE_SOURCE.parent,
-            env={"CGO_ENABLED": "0", "GO111MODULE": "off"},
-        )
+        _build_small(lab, PAUSE_SOURCE)
         _pack(program, archive)
-        program.unlink()
     return archive
+
+
+def discovery(lab: Lab) -> Path:
+    """The program that tells Prometheus which pods to scrape."""
+    return _small_program(lab, DISCOVERY_SOURCE)
+
+
+def ensure_discovery(lab: Lab) -> str:
+    """Build the pod discovery unless it is there; returns what was done."""
+    return _build_small(lab, DISCOVERY_SOURCE)
 
 
 def run(argv: tuple[str, ...], folder: Path, env: Mapping[str, str] | None = None) -> None:
@@ -146,6 +151,22 @@ def _build_kubernetes(lab: Lab, folder: Path) -> None:
     for program in PROGRAMS:
         (fresh / program).symlink_to("kube")
     fresh.rename(folder)
+
+
+def _small_program(lab: Lab, source: Path) -> Path:
+    """Where a program of one source file, which needs the standard library only, is cached."""
+    return lab.cache / f"{source.parent.name}-{hashlib.sha256(source.read_bytes()).hexdigest()[:12]}"
+
+
+def _build_small(lab: Lab, source: Path) -> str:
+    program = _small_program(lab, source)
+    if program.exists():
+        return "there"
+    fresh = program.with_name(f"{program.name}.new")
+    argv = (_go(lab), "build", "-trimpath", "-ldflags=-s -w", "-o", str(fresh), source.name)
+    run(argv, folder=source.parent, env={"CGO_ENABLED": "0", "GO111MODULE": "off"})
+    fresh.rename(program)
+    return "built"
 
 
 def _go(lab: Lab) -> str:

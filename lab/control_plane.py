@@ -102,6 +102,7 @@ def controller_manager(lab: Lab) -> Component:
             f"--service-account-private-key-file={lab.service_account_key}",
             "--use-service-account-credentials=true",
             f"--root-ca-file={lab.pki / 'ca.crt'}",
+            f"--flex-volume-plugin-dir={lab.state / 'kubelet' / 'volume-plugins'}",
             "--kube-api-qps=200",
             "--kube-api-burst=400",
             "--concurrent-deployment-syncs=20",

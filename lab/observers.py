@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import subprocess
 from base64 import b64encode
+from pathlib import Path
 
 from lab import binaries, pki, probe
 from lab.component import UNPRIVILEGED, Component, give, which
@@ -48,8 +49,7 @@ def prometheus(lab: Lab) -> Component:
     copies = {name: (lab.pki / name).read_text() for name in ("ca.crt", "prometheus.crt", "prometheus.key")}
 
     def prepare() -> None:
-        for folder in ("rules", "targets"):
-            (home / folder).mkdir(parents=True, exist_ok=True)
+        (home / "rules").mkdir(parents=True, exist_ok=True)
         give(home, UNPRIVILEGED)
 
     return Component(
@@ -65,7 +65,6 @@ def prometheus(lab: Lab) -> Component:
         ),
         files={
             home / "prometheus.json": json.dumps(_scrape_config(lab), indent=1),
-            home / "token": lab.secrets["admin_token"],
             **{home / name: content for name, content in copies.items()},
         },
         prepare=prepare,
@@ -74,8 +73,41 @@ def prometheus(lab: Lab) -> Component:
     )
 
 
+def discovery(lab: Lab) -> Component:
+    """What tells Prometheus which pods to scrape: those with the annotations prometheus.io/scrape and /port."""
+    home = lab.state / "discovery"
+    copies = {name: (lab.pki / name).read_text() for name in ("ca.crt", "prometheus.crt", "prometheus.key")}
+    targets = _targets(lab)
+
+    def prepare() -> None:
+        for folder in (home, targets.parent):
+            folder.mkdir(parents=True, exist_ok=True)
+            give(folder, UNPRIVILEGED)
+        targets.unlink(missing_ok=True)
+
+    return Component(
+        name="discovery",
+        argv=(
+            str(binaries.discovery(lab)),
+            f"--api={lab.api_url}",
+            f"--ca={home / 'ca.crt'}",
+            f"--cert={home / 'prometheus.crt'}",
+            f"--key={home / 'prometheus.key'}",
+            f"--file={targets}",
+        ),
+        files={home / name: content for name, content in copies.items()},
+        prepare=prepare,
+        ready=lambda: None if targets.exists() else f"{targets} is not written yet",
+        user=UNPRIVILEGED,
+    )
+
+
+def _targets(lab: Lab) -> Path:
+    return lab.state / "discovery" / "targets" / "pods.json"
+
+
 def _scrape_config(lab: Lab) -> dict[str, object]:
-    """Pods that ask for it by the annotations prometheus.io/scrape, /port and /path; the node's containers; itself.
+    """The services' pods, the node's containers, and Prometheus itself.
 
     Rules placed in the rules folder are read after a POST to /-/reload.
     """
@@ -88,7 +120,7 @@ def _scrape_config(lab: Lab) -> dict[str, object]:
             {"job_name": "prometheus", "static_configs": [{"targets": [f"127.0.0.1:{lab.prometheus_port}"]}]},
             {
                 "job_name": "services",
-                "file_sd_configs": [{"files": [str(home / "targets" / "*.json")]}],
+                "file_sd_configs": [{"files": [str(_targets(lab))]}],
             },
             {
                 "job_name": "containers",

@@ -26,7 +26,8 @@ COMPONENTS: dict[str, tuple[Callable[[Lab], Component], tuple[str, ...]]] = {
     "postgres": (stores.postgres, ("postgres-programs", "address", "identity")),
     "redis": (stores.redis, ("packages", "address", "identity")),
     "registry": (stores.registry, ("packages", "address", "identity")),
-    "prometheus": (observers.prometheus, ("packages", "kube-apiserver")),
+    "discovery": (observers.discovery, ("kube-apiserver", "discovery-program")),
+    "prometheus": (observers.prometheus, ("packages", "discovery")),
 }
 SEEDED = ("servicelink-production/servicelink-api", "credlink-production/credlink-api")
 
@@ -51,6 +52,7 @@ def steps(lab: Lab, lock: int) -> list[Step]:
         Step("identity", "making keys, certificates and passwords", lambda: pki.ensure(lab), ("packages",)),
         Step("address", "giving the node its address", lambda: address.ensure(lab), ("packages", "identity")),
         Step("kubernetes", f"compiling Kubernetes {version}", lambda: binaries.ensure_kubernetes(lab), ("identity",)),
+        Step("discovery-program", "building Prometheus's pod discovery", lambda: binaries.ensure_discovery(lab)),
         Step("postgres-programs", "fetching PostgreSQL", lambda: binaries.ensure_postgres(lab)),
         *([Step("images", "building the services' images", build_images, ("packages",))] if have("images") else []),
         Step(
