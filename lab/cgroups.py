@@ -62,15 +62,26 @@ def kill(cgroup: Path, patience: float = 10.0) -> set[int]:
     return left
 
 
-def remove() -> list[str]:
-    """Kill what is left in the lab's cgroups and remove them; returns a line for each that could not be removed."""
-    faults: list[str] = []
-    for hierarchy in hierarchies():
-        if left := kill(hierarchy / NAME):
-            faults.append(f"processes {sorted(left)} in {hierarchy / NAME} do not end")
-        for folder, _, _ in os.walk(hierarchy / NAME, topdown=False):
-            try:
-                Path(folder).rmdir()
-            except OSError as fault:
-                faults.append(f"cgroup {folder} stays: {fault.strerror}")
+def remove(patience: float = 15.0) -> list[str]:
+    """Kill what is left in the lab's cgroups and remove them; returns a line for each that could not be removed.
+
+    A killed process leaves its cgroup only when the kernel has taken its memory down, hence ``patience`` (seconds).
+    """
+    deadline = time.monotonic() + patience
+    while faults := [fault for hierarchy in hierarchies() for fault in _remove_below(hierarchy / NAME)]:
+        if time.monotonic() > deadline:
+            return faults
+        time.sleep(0.05)
+    return []
+
+
+def _remove_below(cgroup: Path) -> list[str]:
+    if left := kill(cgroup, patience=1.0):
+        return [f"processes {sorted(left)} in {cgroup} do not end"]
+    faults = []
+    for folder, _, _ in os.walk(cgroup, topdown=False):
+        try:
+            Path(folder).rmdir()
+        except OSError as fault:
+            faults.append(f"cgroup {folder} stays: {fault.strerror}")
     return faults

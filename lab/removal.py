@@ -18,6 +18,8 @@ from lab.site import Lab, LabError
 
 CNI_RESULTS = Path("/var/lib/cni/results")
 CONTAINER_LOGS = Path("/var/log/containers")
+SHIM_SOCKETS = Path("/run/containerd/s")
+DEVICE_PLUGINS = Path("/var/lib/kubelet/device-plugins")
 
 
 def remove(lab: Lab, say: Callable[[str], None]) -> None:
@@ -29,6 +31,7 @@ def remove(lab: Lab, say: Callable[[str], None]) -> None:
     say("  done     mounts")
     for socket in shims:
         socket.unlink(missing_ok=True)
+    _prune(SHIM_SOCKETS)
     _forget_pod_network()
     for program in ("iptables", "ip6tables"):
         faults += _remove_chains(program)
@@ -36,7 +39,7 @@ def remove(lab: Lab, say: Callable[[str], None]) -> None:
     address.withdraw(lab)
     if not faults:
         shutil.rmtree(lab.state, ignore_errors=True)
-        _unlink_container_logs(lab)
+        _forget_files(lab)
         say("  done     address, kernel settings and data")
     if faults:
         raise LabError("Not all of the lab could be removed, run `python -m lab down` again: " + "; ".join(faults))
@@ -79,9 +82,7 @@ def _forget_pod_network() -> None:
         container = noted.get("containerId", "")
         for file in CNI_RESULTS.glob(f"*{container}*") if container else [note]:
             file.unlink(missing_ok=True)
-    for folder in (CNI_RESULTS, CNI_RESULTS.parent):
-        if folder.exists() and not any(folder.iterdir()):
-            folder.rmdir()
+    _prune(CNI_RESULTS)
 
 
 def _remove_chains(program: str) -> list[str]:
@@ -104,12 +105,19 @@ def _remove_chains(program: str) -> list[str]:
     return faults
 
 
-def _unlink_container_logs(lab: Lab) -> None:
-    """kubelet links every container's log below /var/log/containers, a path it does not let us choose."""
-    if not CONTAINER_LOGS.exists():
-        return
-    for link in CONTAINER_LOGS.iterdir():
-        if link.is_symlink() and str(link.readlink()).startswith(f"{lab.state}/"):
-            link.unlink()
-    if not any(CONTAINER_LOGS.iterdir()):
-        CONTAINER_LOGS.rmdir()
+def _forget_files(lab: Lab) -> None:
+    """Remove what kubelet writes at paths that it does not let us choose."""
+    if CONTAINER_LOGS.exists():
+        for link in CONTAINER_LOGS.iterdir():
+            if link.is_symlink() and str(link.readlink()).startswith(f"{lab.state}/"):
+                link.unlink()
+        _prune(CONTAINER_LOGS, parents=0)
+    (DEVICE_PLUGINS / "kubelet.sock").unlink(missing_ok=True)
+    _prune(DEVICE_PLUGINS)
+
+
+def _prune(folder: Path, parents: int = 1) -> None:
+    """Remove the folder and so many of its parents, as far as they are empty."""
+    for each in (folder, *list(folder.parents)[:parents]):
+        if each.exists() and not any(each.iterdir()):
+            each.rmdir()
