@@ -69,7 +69,7 @@ def main(arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="linkops-ansible-test-") as scratch:
         collection = Path(scratch, "ansible_collections/linkops/runbooks")
         copy_parts(collection)
-        command = ["ansible-test", verb, "--venv", "--python", python, "--requirements", "--color", "no", *more]
+        command = ["ansible-test", verb, "--python", python, "--color", "no", *more]
         return subprocess.run(command, cwd=collection, check=False).returncode
 
 
