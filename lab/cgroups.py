@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 
 NAME = "linkops-lab"
@@ -49,17 +50,29 @@ def processes(cgroup: Path) -> set[int]:
     return found
 
 
-def kill(cgroup: Path, patience: float = 10.0) -> set[int]:
-    """Kill all that is in the cgroup and below it; returns the pids that were still there after ``patience`` seconds."""
+def kill(cgroup: Path, program: str = "", patience: float = 10.0) -> set[int]:
+    """Kill all that is in the cgroup and below it, or only what runs ``program``.
+
+    Returns the pids that were still there after ``patience`` seconds.
+    """
     deadline = time.monotonic() + patience
-    while (left := processes(cgroup)) and time.monotonic() < deadline:
+    while (left := _running(program, processes(cgroup))) and time.monotonic() < deadline:
         for pid in left:
-            try:
+            with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
         time.sleep(0.02)
     return left
+
+
+def _running(program: str, pids: set[int]) -> set[int]:
+    if not program:
+        return pids
+    found = set()
+    for pid in pids:
+        with suppress(OSError):  # ended while we looked
+            if Path(f"/proc/{pid}/exe").samefile(program):
+                found.add(pid)
+    return found
 
 
 def remove(patience: float = 15.0) -> list[str]:

@@ -11,12 +11,15 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from lab import address, component, plan, removal
 from lab.site import Lab, LabError
 from lab.steps import Timings, run_all, spoken
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -24,16 +27,20 @@ def main(arguments: list[str] | None = None) -> int:
     asked = _parser().parse_args(arguments)
     lab = Lab.of_this_machine()
     try:
-        if asked.verb != "env" and os.geteuid() != 0:
-            raise LabError("The lab runs containers and sets addresses: run this as root.")
+        _require_root(asked.verb)
         code: int = asked.run(lab, asked)
     except LabError as fault:
         print(fault, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("Interrupted; `python -m lab up` goes on from here, `python -m lab down` takes all away.", file=sys.stderr)
+        print("Interrupted: `python -m lab up` goes on from here, `python -m lab down` cleans up.", file=sys.stderr)
         return 130
     return code
+
+
+def _require_root(verb: str) -> None:
+    if verb != "env" and os.geteuid() != 0:
+        raise LabError(f"The lab runs containers and sets addresses: run `python -m lab {verb}` as root.")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -97,7 +104,7 @@ def _env(lab: Lab, _: argparse.Namespace) -> int:
         "KUBECONFIG": lab.kubeconfig,
         "PGHOST": lab.node_address,
         "PGPORT": lab.postgres_port,
-        "PGPASSFILE": lab.state / "pgpass",
+        "PGPASSFILE": lab.pgpass,
         "LINKOPS_LAB_REDIS": f"{lab.node_address}:{lab.redis_port}",
         "LINKOPS_LAB_PROMETHEUS": f"http://127.0.0.1:{lab.prometheus_port}",
     }
@@ -117,9 +124,7 @@ def _logs(lab: Lab, asked: argparse.Namespace) -> int:
 
 
 def _seed(lab: Lab, _: argparse.Namespace) -> int:
-    from lab import seed
-
-    seed.seed(lab)
+    plan.deploy_services(lab)
     _say("The services are in their known state.")
     return 0
 

@@ -8,16 +8,19 @@ from __future__ import annotations
 import hashlib
 import os
 import pwd
-import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lab import cgroups
+from lab.command import PATH
 from lab.site import Lab, LabError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 LOG_LIMIT = 20 * 1024 * 1024  # bytes; a log larger than this at a start begins anew, the old one stays as .old
 UNPRIVILEGED = "nobody"
@@ -33,8 +36,8 @@ LAUNCH = (
 class Component:
     """What determines one process: command line, files it reads, and how to tell that it is ready.
 
-    ``ready`` returns None, or the reason why not. ``prepare`` runs before each start. ``outlived`` marks a process whose
-    children go on without it (containerd's shims) and are therefore not ended with it.
+    ``ready`` returns None, or the reason why not. ``prepare`` runs before each start. ``outlived`` marks a process
+    whose children go on without it (containerd's shims) and are therefore not ended with it.
     """
 
     name: str
@@ -86,15 +89,15 @@ def ensure(lab: Lab, component: Component, lock: int) -> str:
     Raises LabError with the log's last lines when it does not get ready.
     """
     alive = pid_of(lab, component.name) is not None
-    if alive and runs_as_defined(lab, component):
-        if _wait(lab, component, 5.0) is None:
-            return "running"
+    if alive and runs_as_defined(lab, component) and _wait(lab, component, 5.0) is None:
+        return "running"
     if alive:
         stop(lab, component)
     _start(lab, component, lock)
     if reason := _wait(lab, component, component.patience):
-        tail = "\n    ".join(last_lines(log_of(lab, component.name), 5))
-        raise LabError(f"{component.name} did not get ready ({reason}); its log {log_of(lab, component.name)} ends:\n    {tail}")
+        log = log_of(lab, component.name)
+        tail = "".join(f"\n    {line}" for line in last_lines(log, 5)) or " empty"
+        raise LabError(f"{component.name} did not get ready ({reason}); its log {log} ends:{tail}")
     return "restarted" if alive else "started"
 
 
@@ -135,8 +138,8 @@ def as_user(user: str, argv: tuple[str, ...]) -> tuple[str, ...]:
 
 def _start(lab: Lab, component: Component, lock: int) -> None:
     cgroup = cgroups.of_component(component.name)
-    if not component.outlived:
-        cgroups.kill(cgroup)  # what a killed predecessor left, such as PostgreSQL's backends
+    # what a killed predecessor left, such as PostgreSQL's backends; of containerd only itself, never its shims
+    cgroups.kill(cgroup, program=component.argv[0] if component.outlived else "")
     record = lab.state / "run" / f"{component.name}.stat"
     for folder in (record.parent, lab.logs):
         folder.mkdir(parents=True, exist_ok=True)
@@ -159,7 +162,7 @@ def _start(lab: Lab, component: Component, lock: int) -> None:
             stdout=output,
             stderr=subprocess.STDOUT,
             cwd="/",
-            env={"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/nonexistent"},
+            env={"PATH": PATH, "HOME": "/nonexistent"},
             start_new_session=True,
             pass_fds=(lock,),
         )
@@ -186,18 +189,10 @@ def _fingerprint_file(lab: Lab, component: Component) -> Path:
 
 
 def _stat(path: Path) -> tuple[int, str, str] | None:
-    """Pid, state and start time (clock ticks since boot) of a line of /proc/PID/stat (proc(5)); None if there is none."""
+    """Pid, state and start time (clock ticks since boot) of a line of /proc/PID/stat, see proc(5); None without one."""
     try:
         line = path.read_text()
     except (FileNotFoundError, ProcessLookupError):
         return None
     pid, rest = line.split(" (", 1)[0], line.rpartition(")")[2].split()
     return int(pid), rest[0], rest[19]
-
-
-def which(program: str) -> str:
-    """The path of an installed program. Raises LabError when it is missing."""
-    found = shutil.which(program, path="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
-    if not found:
-        raise LabError(f"{program} is not installed: run `python -m lab up`, which installs it.")
-    return found

@@ -6,11 +6,15 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lab import binaries, pki, probe
 from lab.component import Component
-from lab.site import Lab
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lab.site import Lab
 
 ETCD = "http://127.0.0.1:23790"
 ETCD_PEER = "http://127.0.0.1:23800"
@@ -88,7 +92,9 @@ def apiserver(lab: Lab) -> Component:
             policy: json.dumps(AUDIT_POLICY, indent=1),
         },
         reads=(pki_file("ca.crt"), pki_file("front-proxy-ca.crt"), lab.service_account_key),
-        ready=lambda: probe.http(f"{lab.api_url}/readyz", authority=pki_file("ca.crt"), token=lab.secrets["admin_token"]),
+        ready=lambda: probe.http(
+            f"{lab.api_url}/readyz", authority=pki_file("ca.crt"), token=lab.secrets["admin_token"]
+        ),
         prepare=lambda: lab.audit_log.parent.mkdir(parents=True, exist_ok=True),
     )
 

@@ -6,14 +6,17 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import tarfile
-from collections.abc import Iterable
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lab import binaries, cgroups, pki, probe
-from lab.component import Component, which
+from lab.command import ask, which
+from lab.component import Component
 from lab.site import Lab, LabError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
 
 CNI_NETWORK = "linkops-lab"
 
@@ -117,8 +120,7 @@ def _names(archive: Path) -> list[str]:
 
 
 def _ctr(lab: Lab, *arguments: str) -> str:
-    argv = [which("ctr"), "--address", str(socket(lab)), "--namespace", "k8s.io", *arguments]
-    done = subprocess.run(argv, capture_output=True, text=True)
+    done = ask(which("ctr"), "--address", str(socket(lab)), "--namespace", "k8s.io", *arguments)
     if done.returncode:
         raise LabError(f"`ctr {' '.join(arguments)}` failed: {done.stderr.strip()}")
     return done.stdout
@@ -127,7 +129,9 @@ def _ctr(lab: Lab, *arguments: str) -> str:
 def _node_ready(lab: Lab) -> str | None:
     try:
         node = probe.read_json(
-            f"{lab.api_url}/api/v1/nodes/{lab.node_name}", authority=lab.pki / "ca.crt", token=lab.secrets["admin_token"]
+            f"{lab.api_url}/api/v1/nodes/{lab.node_name}",
+            authority=lab.pki / "ca.crt",
+            token=lab.secrets["admin_token"],
         )
     except OSError as fault:
         return f"node {lab.node_name}: {fault}"

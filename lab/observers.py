@@ -6,13 +6,16 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from base64 import b64encode
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lab import binaries, pki, probe
-from lab.component import UNPRIVILEGED, Component, give, which
+from lab.command import ask, which
+from lab.component import UNPRIVILEGED, Component, give
 from lab.site import Lab, LabError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 METRICS_PORT = 10350
 
@@ -112,23 +115,19 @@ def _scrape_config(lab: Lab) -> dict[str, object]:
     Rules placed in the rules folder are read after a POST to /-/reload.
     """
     home = lab.state / "prometheus"
-    authority = {"ca_file": str(home / "ca.crt")}
     return {
         "global": {"scrape_interval": "5s", "scrape_timeout": "4s", "evaluation_interval": "5s"},
         "rule_files": [str(home / "rules" / "*.yml")],
         "scrape_configs": [
             {"job_name": "prometheus", "static_configs": [{"targets": [f"127.0.0.1:{lab.prometheus_port}"]}]},
-            {
-                "job_name": "services",
-                "file_sd_configs": [{"files": [str(_targets(lab))]}],
-            },
+            {"job_name": "services", "file_sd_configs": [{"files": [str(_targets(lab))]}]},
             {
                 "job_name": "containers",
                 "scheme": "https",
                 "metrics_path": "/metrics/cadvisor",
                 "static_configs": [{"targets": [f"{lab.node_address}:10250"]}],
                 "tls_config": {
-                    **authority,
+                    "ca_file": str(home / "ca.crt"),
                     "cert_file": str(home / "prometheus.crt"),
                     "key_file": str(home / "prometheus.key"),
                 },
@@ -138,9 +137,9 @@ def _scrape_config(lab: Lab) -> dict[str, object]:
 
 
 def _publish(lab: Lab) -> None:
-    """Register the metrics API, and a DNS Service without endpoints: look-ups in pods are refused instead of hanging."""
-    labels = {"app.kubernetes.io/managed-by": "linkops-lab"}
-    name = {"name": "metrics-server", "namespace": "kube-system"}
+    """Register the metrics API, and a DNS Service without endpoints: look-ups in pods are refused, they do not hang."""
+    labels: dict[str, object] = {"app.kubernetes.io/managed-by": "linkops-lab"}
+    name: dict[str, object] = {"name": "metrics-server", "namespace": "kube-system"}
     port = {"name": "https", "port": 443, "protocol": "TCP"}
     manifests = [
         {
@@ -184,11 +183,10 @@ def _publish(lab: Lab) -> None:
         },
     ]
     apply = ("--kubeconfig", str(lab.kubeconfig), "apply", "--server-side", "--force-conflicts", "-f", "-")
-    done = subprocess.run(
-        (str(binaries.kubernetes(lab) / "kubectl"), *apply),
-        input=json.dumps({"apiVersion": "v1", "kind": "List", "items": manifests}),
-        capture_output=True,
-        text=True,
+    done = ask(
+        str(binaries.kubernetes(lab) / "kubectl"),
+        *apply,
+        stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": manifests}),
     )
     if done.returncode:
         raise LabError(f"The metrics API could not be registered: {done.stderr.strip()}")

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from lab.command import PATH, ask
 from lab.site import LabError
 
-SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+if TYPE_CHECKING:
+    import subprocess
+
 PACKAGES = {
     "containerd": "containerd",
     "ctr": "containerd",
@@ -58,25 +61,26 @@ def ensure() -> str:
             POLICY.unlink(missing_ok=True)
     if shutil.which("systemctl"):
         fresh = [service for service in SERVICES if service in wanted]
-        subprocess.run(("systemctl", "disable", "--quiet", *fresh), capture_output=True)
+        ask("systemctl", "disable", "--quiet", *fresh)
     return f"installed {', '.join(wanted)}"
 
 
 def _install(packages: list[str]) -> None:
     apt = ("apt-get", "-o", "DPkg::Lock::Timeout=300", "--yes", "--quiet")
     install = (*apt, "install", "--no-install-recommends", *packages)
-    if _run(install).returncode == 0:
+    if _run(*install).returncode == 0:
         return
-    _run((*apt, "update"))
-    done = _run(install)
+    _run("dpkg", "--configure", "--all")  # an installation that was killed stays half done
+    _run(*apt, "update")
+    done = _run(*install)
     if done.returncode:
         last = (done.stderr or done.stdout).strip().splitlines()[-3:]
         raise LabError(f"apt-get could not install {', '.join(packages)}: {' '.join(last)}")
 
 
-def _run(argv: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(argv, capture_output=True, text=True, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"})
+def _run(*argv: str) -> subprocess.CompletedProcess[str]:
+    return ask(*argv, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"})
 
 
 def _there(program: str) -> bool:
-    return Path(program).exists() if program.startswith("/") else shutil.which(program, path=SEARCH) is not None
+    return Path(program).exists() if program.startswith("/") else shutil.which(program, path=PATH) is not None

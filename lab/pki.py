@@ -8,11 +8,14 @@ from __future__ import annotations
 import json
 import secrets
 import shutil
-import subprocess
 from base64 import b64encode
-from pathlib import Path
+from typing import TYPE_CHECKING
 
+from lab.command import ask
 from lab.site import Lab, LabError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 DAYS = "3650"
 # user and group of each client, as the API server's built-in roles name them
@@ -57,6 +60,10 @@ def _ensure_secrets(lab: Lab) -> None:
     if missing := [name for name in SECRETS if name not in known]:
         known |= {name: secrets.token_hex(24) for name in missing}
         _write_private(lab.secrets_file, json.dumps(known, indent=1))
+    roles = ("postgres", "servicelink", "credlink")
+    _write_private(
+        lab.pgpass, "\n".join(f"*:{lab.postgres_port}:*:{role}:{known[f'{role}_password']}" for role in roles)
+    )
 
 
 def _issue_all(lab: Lab) -> None:
@@ -128,6 +135,6 @@ def _write_private(path: Path, content: str) -> None:
 
 
 def _openssl(*arguments: str) -> None:
-    done = subprocess.run(["openssl", *arguments], capture_output=True, text=True)
+    done = ask("openssl", *arguments)
     if done.returncode:
         raise LabError(f"openssl {arguments[0]} failed: {done.stderr.strip()}")

@@ -6,15 +6,19 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
-import subprocess
 import time
-from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lab import address, cgroups
+from lab.command import ask
 from lab.node import CNI_NETWORK
 from lab.site import Lab, LabError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 CNI_RESULTS = Path("/var/lib/cni/results")
 CONTAINER_LOGS = Path("/var/log/containers")
@@ -55,7 +59,7 @@ def _unmount(folder: Path) -> list[str]:
     deadline = time.monotonic() + 10
     while points := mounts_below(folder):
         for point in points:
-            subprocess.run(("umount", point), capture_output=True)
+            ask("umount", point)
         if time.monotonic() > deadline:
             return [f"{point} is still mounted" for point in mounts_below(folder)]
         if mounts_below(folder):
@@ -78,7 +82,7 @@ def _forget_pod_network() -> None:
             noted = {}
         for interface in noted.get("result", {}).get("interfaces", []):
             if not interface.get("sandbox"):
-                subprocess.run(("ip", "link", "del", interface["name"]), capture_output=True)
+                ask("ip", "link", "del", interface["name"])
         container = noted.get("containerId", "")
         for file in CNI_RESULTS.glob(f"*{container}*") if container else [note]:
             file.unlink(missing_ok=True)
@@ -86,23 +90,29 @@ def _forget_pod_network() -> None:
 
 
 def _remove_chains(program: str) -> list[str]:
-    """Remove the chains of kubelet and kube-proxy (their names begin with KUBE-) and the rules that lead there."""
     faults = []
     for table in ("filter", "nat", "mangle"):
-        listed = subprocess.run((program, "-w", "-t", table, "-S"), capture_output=True, text=True)
-        rules = listed.stdout.splitlines()
-        chains = [rule.split()[1] for rule in rules if rule.startswith("-N KUBE-")]
-        if not chains:
+        script = without_kube_chains(table, ask(program, "-w", "-t", table, "-S").stdout.splitlines())
+        if not script:
             continue
-        leading = [rule for rule in rules if rule.startswith("-A ") and not rule.startswith("-A KUBE-") and "-j KUBE-" in rule]
-        script = [f"*{table}", *(rule.replace("-A ", "-D ", 1) for rule in leading)]
-        script += [f"-F {chain}" for chain in chains] + [f"-X {chain}" for chain in chains] + ["COMMIT"]
-        restored = subprocess.run(
-            (f"{program}-restore", "--wait", "--noflush"), input="\n".join(script) + "\n", capture_output=True, text=True
-        )
+        restored = ask(f"{program}-restore", "--wait", "--noflush", stdin=script)
         if restored.returncode:
             faults.append(f"{program} keeps chains in table {table}: {restored.stderr.strip()}")
     return faults
+
+
+def without_kube_chains(table: str, rules: Sequence[str]) -> str:
+    """The input of iptables-restore that removes the chains of kubelet and kube-proxy, and the rules that lead there.
+
+    ``rules`` as `iptables -S` lists them. The names of those chains begin with KUBE-; empty when there are none.
+    """
+    chains = [rule.split()[1] for rule in rules if rule.startswith("-N KUBE-")]
+    if not chains:
+        return ""
+    leading = [rule for rule in rules if re.match(r"-A (?!KUBE-).* -[jg] KUBE-", rule)]
+    lines = [f"*{table}", *(f"-D{rule[2:]}" for rule in leading)]
+    lines += [f"-F {chain}" for chain in chains] + [f"-X {chain}" for chain in chains]
+    return "\n".join([*lines, "COMMIT", ""])
 
 
 def _forget_files(lab: Lab) -> None:

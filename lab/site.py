@@ -80,6 +80,11 @@ class Lab:
     def secrets_file(self) -> Path:
         return self.state / "secrets.json"
 
+    @property
+    def pgpass(self) -> Path:
+        """PostgreSQL's password file (PGPASSFILE) with the roles postgres, servicelink and credlink."""
+        return self.state / "pgpass"
+
     @cached_property
     def secrets(self) -> dict[str, str]:
         """The lab's random passwords: admin_token, postgres_password, servicelink_password, credlink_password,

@@ -11,21 +11,30 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lab.site import LabError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ANNOUNCE_AFTER = 0.5  # seconds; a step that is done sooner is reported once, when it is done
 REMIND_EVERY = 10.0
 
 
+Tell = Callable[[str], None]
+
+
 @dataclass(frozen=True)
 class Step:
-    """``run`` does the step and returns in a few words what was done; ``doing`` says it while it runs."""
+    """``run`` does the step and returns in a few words what was done.
+
+    ``doing`` says what is being done; ``run`` gets a function to tell how far it is.
+    """
 
     name: str
     doing: str
-    run: Callable[[], str | None]
+    run: Callable[[Tell], str | None]
     after: tuple[str, ...] = ()
 
 
@@ -40,7 +49,7 @@ class Timings:
             self._seconds = {}
 
     def last(self, name: str) -> str:
-        """ "(last time 12.3 s)", or nothing for a step that never took a noticeable time."""
+        """How long the step took, as in "(last time 12 s)"; nothing for one that never took a noticeable time."""
         seconds = self._seconds.get(name, 0.0)
         return f" (last time {spoken(seconds)})" if seconds >= ANNOUNCE_AFTER else ""
 
@@ -64,40 +73,73 @@ def spoken(seconds: float) -> str:
 def run_all(steps: Sequence[Step], timings: Timings, say: Callable[[str], None]) -> None:
     """Run every step once those it comes after are done.
 
-    After a failure nothing new starts, what runs is awaited, and all failures are raised as one LabError.
+    After a failure all that does not depend on it goes on; then all failures are raised as one LabError.
     """
-    by_name = {step.name: step for step in steps}
-    order = TopologicalSorter({step.name: step.after for step in steps})
-    order.prepare()
-    running: dict[Future[str | None], tuple[Step, float]] = {}
-    announced: set[str] = set()
-    faults: list[str] = []
-    reminded = time.monotonic()
-    with ThreadPoolExecutor(max_workers=len(steps)) as pool:
-        while order.is_active():
-            if not faults:
-                for name in order.get_ready():
-                    running[pool.submit(by_name[name].run)] = (by_name[name], time.monotonic())
-            if not running:
-                break
-            done, _ = wait(running, timeout=ANNOUNCE_AFTER, return_when=FIRST_COMPLETED)
-            now = time.monotonic()
-            for future in done:
-                step, since = running.pop(future)
-                if fault := future.exception():
-                    faults.append(str(fault) if isinstance(fault, LabError) else f"{step.name}: {type(fault).__name__}: {fault}")
-                    say(f"  failed   {step.name} after {spoken(now - since)}")
-                    continue
-                timings.note(step.name, now - since)
-                say(f"  done     {step.name}: {future.result() or 'ready'}, {spoken(now - since)}")
-                order.done(step.name)
-            for step, since in running.values():
-                if step.name not in announced and now - since >= ANNOUNCE_AFTER:
-                    announced.add(step.name)
-                    say(f"  ...      {step.name}: {step.doing}{timings.last(step.name)}")
-            if running and now - reminded >= REMIND_EVERY:
-                reminded = now
-                waiting = (f"{step.name} {spoken(now - since)}{timings.last(step.name)}" for step, since in running.values())
-                say("  waiting  " + ", ".join(waiting))
-    if faults:
-        raise LabError("\n".join(faults))
+    _Run(steps, timings, say).to_the_end()
+
+
+@dataclass
+class _Running:
+    step: Step
+    since: float
+    announced: bool = False
+    told: str = ""
+
+    def hear(self, text: str) -> None:
+        self.told = text
+
+
+class _Run:
+    """One pass over all steps: which run, since when, and what each said last."""
+
+    def __init__(self, steps: Sequence[Step], timings: Timings, say: Callable[[str], None]) -> None:
+        self.by_name = {step.name: step for step in steps}
+        self.order = TopologicalSorter({step.name: step.after for step in steps})
+        self.timings = timings
+        self.say = say
+        self.running: dict[Future[str | None], _Running] = {}
+        self.faults: list[str] = []
+
+    def to_the_end(self) -> None:
+        self.order.prepare()
+        reminded = time.monotonic()
+        with ThreadPoolExecutor(max_workers=len(self.by_name)) as pool:
+            self._start(pool)
+            while self.running:
+                done, _ = wait(self.running, timeout=ANNOUNCE_AFTER, return_when=FIRST_COMPLETED)
+                for future in done:
+                    self._finish(future)
+                self._start(pool)
+                self._announce()
+                if self.running and time.monotonic() - reminded >= REMIND_EVERY:
+                    reminded = time.monotonic()
+                    self.say("  waiting  " + "; ".join(self._progress(each) for each in self.running.values()))
+        if self.faults:
+            raise LabError("\n".join(self.faults))
+
+    def _start(self, pool: ThreadPoolExecutor) -> None:
+        for name in self.order.get_ready():
+            running = _Running(self.by_name[name], time.monotonic())
+            self.running[pool.submit(running.step.run, running.hear)] = running
+
+    def _finish(self, future: Future[str | None]) -> None:
+        running = self.running.pop(future)
+        name, seconds = running.step.name, time.monotonic() - running.since
+        fault = future.exception()
+        if fault is None:
+            self.timings.note(name, seconds)
+            self.say(f"  done     {name}: {future.result() or 'ready'}, {spoken(seconds)}")
+            self.order.done(name)
+            return
+        self.faults.append(str(fault) if isinstance(fault, LabError) else f"{name}: {type(fault).__name__}: {fault}")
+        self.say(f"  failed   {name} after {spoken(seconds)}")
+
+    def _announce(self) -> None:
+        for each in self.running.values():
+            if not each.announced and time.monotonic() - each.since >= ANNOUNCE_AFTER:
+                each.announced = True
+                self.say(f"  ...      {each.step.name}: {each.step.doing}{self.timings.last(each.step.name)}")
+
+    def _progress(self, each: _Running) -> str:
+        told = f", {each.told}" if each.told else ""
+        return f"{each.step.name} {spoken(time.monotonic() - each.since)}{self.timings.last(each.step.name)}{told}"

@@ -7,14 +7,26 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 
 from lab import binaries, probe
-from lab.component import UNPRIVILEGED, Component, as_user, give, which
+from lab.command import ask, which
+from lab.component import UNPRIVILEGED, Component, as_user, give
 from lab.site import Lab, LabError
 
 DATABASES = ("servicelink", "credlink")
-EXTENSIONS = ("vector", "pg_stat_statements")
+# psql's script for one database; it reads the variables name and password
+DATABASE_SQL = """
+SET client_min_messages = warning;
+SELECT format('CREATE ROLE %I', :'name') WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'name') \\gexec
+ALTER ROLE :"name" LOGIN PASSWORD :'password';
+SELECT format('CREATE DATABASE %I OWNER %I', :'name', :'name')
+    WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'name') \\gexec
+\\connect :name
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS vector;
+CREATE EXTENSION IF NOT EXISTS pg_stat_statements;
+\\connect postgres
+"""
 
 
 def postgres(lab: Lab) -> Component:
@@ -122,28 +134,14 @@ def registry(lab: Lab) -> Component:
 
 def ensure_databases(lab: Lab) -> None:
     """Roles with their passwords, databases and extensions; what exists is brought to its definition."""
-    script = [f"ALTER ROLE postgres PASSWORD '{lab.secrets['postgres_password']}';"]
+    script = f"\\set password {lab.secrets['postgres_password']}\nALTER ROLE postgres PASSWORD :'password';\n"
     for name in DATABASES:
-        script += [
-            f"SELECT 'CREATE ROLE {name} LOGIN' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{name}') \\gexec",
-            f"ALTER ROLE {name} LOGIN PASSWORD '{lab.secrets[f'{name}_password']}';",
-            f"SELECT 'CREATE DATABASE {name} OWNER {name}'"
-            f" WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = '{name}') \\gexec",
-            f"\\connect {name}",
-            *(f"CREATE EXTENSION IF NOT EXISTS {extension};" for extension in EXTENSIONS),
-            "\\connect postgres",
-        ]
+        script += f"\\set name {name}\n\\set password {lab.secrets[f'{name}_password']}\n{DATABASE_SQL}"
     home = lab.state / "postgres"
     psql = (str(binaries.postgres(lab) / "bin" / "psql"), "-h", str(home / "run"), "-p", str(lab.postgres_port))
     options = ("-U", "postgres", "-d", "postgres", "-X", "-q", "-v", "ON_ERROR_STOP=1")
     # the script goes through stdin: passwords have no place in a command line
-    done = subprocess.run(
-        as_user(UNPRIVILEGED, (*psql, *options)),
-        input="SET client_min_messages = warning;\n" + "\n".join(script) + "\n",
-        capture_output=True,
-        text=True,
-        cwd="/",
-    )
+    done = ask(*as_user(UNPRIVILEGED, (*psql, *options)), stdin=script)
     if done.returncode:
         raise LabError(f"The databases could not be prepared: {done.stderr.strip()}")
 
@@ -155,7 +153,7 @@ def _initialise(lab: Lab) -> None:
     shutil.rmtree(fresh, ignore_errors=True)
     initdb = (str(binaries.postgres(lab) / "bin" / "initdb"), "-D", str(fresh), "-U", "postgres", "--no-sync")
     locale = ("--encoding=UTF8", "--locale=C.UTF-8", "--auth=scram-sha-256", "--auth-local=trust")
-    done = subprocess.run(as_user(UNPRIVILEGED, (*initdb, *locale)), capture_output=True, text=True, cwd="/")
+    done = ask(*as_user(UNPRIVILEGED, (*initdb, *locale)))
     if done.returncode:
         raise LabError(f"initdb failed: {done.stderr.strip()}")
     fresh.rename(home / "data")
