@@ -1,0 +1,247 @@
+# Copyright: (c) 2026, linkops.runbooks contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A thin client: one method per verb, plain dictionaries in and out, every fault a sentence.
+
+TLS, credentials and proxies are the kubernetes library's; requests go through its urllib3 pool, so that objects stay
+the JSON that the API server sent. Retries are C(kubernetes.utils.retry): before the first write once, within 3 s; after
+it until the deadline of the operation, because what was begun must be seen through.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from ..deadline import Deadline
+from ..errors import Fault, OperatorError
+from ..redaction import redact_text
+
+try:
+    import urllib3
+    from kubernetes.utils.retry import Backoff, on_error
+except ImportError:  # connect() has reported it
+    pass
+
+if TYPE_CHECKING:
+    from kubernetes.client import ApiClient
+
+CONNECT_SECONDS = 2.0
+READ_SECONDS = 10.0
+TRANSIENT_STATUSES = frozenset({429, 500, 502, 503, 504})
+
+JSON_PATCH = "application/json-patch+json"
+MERGE_PATCH = "application/merge-patch+json"
+
+
+class ApiFault(OperatorError):
+    """The API server answered with an error; C(status) is the HTTP code, C(message) its own words."""
+
+    def __init__(self, status: int, message: str, fault: Fault) -> None:
+        super().__init__(fault)
+        self.status = status
+        self.message = message
+
+
+class Unreachable(OperatorError):
+    """No answer from the API server."""
+
+
+class Cluster:
+    """The API server of one cluster, called by C(name) in sentences."""
+
+    def __init__(self, api: ApiClient, name: str) -> None:
+        self.name = name
+        self.host: str = api.configuration.host
+        self._api = api
+        self._persist: Deadline | None = None
+
+    def persist(self, deadline: Deadline) -> None:
+        """From now on (the first write) retry transient faults until the deadline."""
+        self._persist = deadline
+
+    def get(self, path: str, **query: str) -> dict[str, Any]:
+        """Read one object or a list."""
+        return self._json("GET", path, query=query)
+
+    def items(self, path: str, **query: str) -> list[dict[str, Any]]:
+        """All items of a list, page by page."""
+        found: list[dict[str, Any]] = []
+        query = {"limit": "500", **query}
+        while True:
+            page = self.get(path, **query)
+            found += page.get("items") or []
+            token = (page.get("metadata") or {}).get("continue")
+            if not token:
+                return found
+            query["continue"] = token
+
+    def create(self, path: str, body: Mapping[str, Any], **query: str) -> dict[str, Any]:
+        """Create an object; C(query) may hold dryRun."""
+        return self._json("POST", path, body=body, query=query)
+
+    def patch(self, path: str, body: Any, content_type: str = JSON_PATCH, **query: str) -> dict[str, Any]:
+        """Patch an object; preconditions stand in the patch."""
+        return self._json("PATCH", path, body=body, query=query, content_type=content_type)
+
+    def delete(self, path: str, uid: str) -> dict[str, Any]:
+        """Delete the object of exactly this uid."""
+        return self._json("DELETE", path, body={"preconditions": {"uid": uid}})
+
+    def text(self, path: str, **query: str) -> str:
+        """Read a body that is not JSON, such as a log."""
+        return self._request("GET", path, query=query).data.decode("utf-8", "replace")
+
+    def proxied(self, path: str, timeout_seconds: float) -> tuple[int, str, str]:
+        """A GET through a pod or service proxy: status, body, and who answered (C(service) or C(api server)).
+
+        No retry: the caller judges. Status 0 stands for no answer in time.
+        """
+        try:
+            answer = self._once("GET", path, timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=timeout_seconds))
+        except Unreachable as fault:
+            return 0, str(fault), "api server"
+        body = answer.data.decode("utf-8", "replace")
+        return answer.status, body, "api server" if _status(body) else "service"
+
+    def stream(self, path: str, seconds: float, **query: str) -> Any:
+        """An open watch; read it with C(events)."""
+        timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=seconds + READ_SECONDS)
+        return self._checked(
+            self._once(
+                "GET",
+                path,
+                query={"watch": "1", "timeoutSeconds": str(max(1, int(seconds))), **query},
+                timeout=timeout,
+                preload_content=False,
+            ),
+            "GET",
+            path,
+        )
+
+    def _json(self, method: str, path: str, **request: Any) -> dict[str, Any]:
+        loaded: dict[str, Any] = json.loads(self._request(method, path, **request).data)
+        return loaded
+
+    def _request(self, method: str, path: str, **request: Any) -> Any:
+        def attempt() -> Any:
+            return self._checked(self._once(method, path, **request), method, path)
+
+        if self._persist is None:
+            return on_error(Backoff(steps=2, duration=0.3, factor=1.0), _transient, attempt)
+        deadline = self._persist
+        return on_error(
+            Backoff(steps=10_000, duration=0.2, factor=2.0, jitter=0.1, cap=3.0),
+            lambda fault: _transient(fault) and not deadline.expired,
+            attempt,
+        )
+
+    def _once(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        query: Mapping[str, str] | None = None,
+        content_type: str = "application/json",
+        timeout: Any = None,
+        preload_content: bool = True,
+    ) -> Any:
+        headers = {"Accept": "application/json", "User-Agent": "linkops.runbooks"}
+        for setting in self._api.configuration.auth_settings().values():
+            headers[setting["key"]] = setting["value"]
+        if body is not None:
+            headers["Content-Type"] = content_type
+        address = f"{self.host}{path}"
+        try:
+            return self._api.rest_client.pool_manager.request(
+                method,
+                f"{address}?{urlencode(query)}" if query else address,
+                body=None if body is None else json.dumps(body),
+                headers=headers,
+                retries=False,
+                redirect=False,
+                timeout=timeout or urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
+                preload_content=preload_content,
+            )
+        except urllib3.exceptions.SSLError as fault:
+            raise Unreachable(
+                Fault(
+                    "tls",
+                    f"TLS to {self.host} ({self.name}) failed: {_cause(fault)}.",
+                    "Check ca_cert or the kubeconfig's certificate-authority, and that the address is the right one.",
+                )
+            ) from fault
+        except urllib3.exceptions.HTTPError as fault:
+            raise Unreachable(
+                Fault(
+                    "unreachable",
+                    f"The API server {self.host} ({self.name}) does not answer: {_cause(fault)}.",
+                    "Check network, VPN and the address in the kubeconfig or K8S_AUTH_HOST.",
+                )
+            ) from fault
+
+    def _checked(self, answer: Any, method: str, path: str) -> Any:
+        if 200 <= answer.status < 300:
+            return answer
+        message = _message(answer.data if isinstance(answer.data, bytes) else answer.read())
+        raise ApiFault(answer.status, message, _explain(answer.status, message, method, path, self.name))
+
+
+def events(answer: Any) -> Iterator[dict[str, Any]]:
+    """The events of an open watch, one dictionary each, until the server ends it."""
+    buffer = b""
+    for chunk in answer.stream(amt=None, decode_content=False):
+        buffer += chunk
+        *lines, buffer = buffer.split(b"\n")
+        for line in lines:
+            if line.strip():
+                yield json.loads(line)
+
+
+def _transient(fault: Exception) -> bool:
+    if isinstance(fault, ApiFault):
+        return fault.status in TRANSIENT_STATUSES
+    return isinstance(fault, Unreachable) and fault.reason == "unreachable"
+
+
+def _status(body: bytes | str) -> dict[str, Any]:
+    """The C(Status) object in an answer of the API server itself, empty when the answer is something else."""
+    try:
+        loaded = json.loads(body)
+    except ValueError:
+        return {}
+    is_status = isinstance(loaded, dict) and loaded.get("kind") == "Status" and loaded.get("apiVersion") == "v1"
+    return loaded if is_status else {}
+
+
+def _message(body: bytes) -> str:
+    return redact_text(
+        str(_status(body).get("message") or body.decode("utf-8", "replace").strip()[:300] or "no message")
+    )
+
+
+def _cause(fault: Exception) -> str:
+    """The innermost reason of a urllib3 exception in its own words, without object addresses."""
+    while getattr(fault, "reason", None) is not None and isinstance(fault.reason, Exception):
+        fault = fault.reason
+    text = re.sub(r"<[^>]*>:?\s*|\b\w*Connection\w*\([^)]*\):?\s*", "", str(fault)).strip(" .:")
+    return redact_text(text or type(fault).__name__)
+
+
+_SENTENCES: dict[int, tuple[str, str]] = {
+    401: ("unauthorized", "Renew the credentials: the token or certificate is expired or is not of this cluster."),
+    403: ("forbidden", "Ask for that right (docs/permissions.md lists what each button needs)."),
+    404: ("not_found", "Check the names in the inventory."),
+    409: ("conflict", "Somebody changed it meanwhile; run the button again to plan on the new state."),
+    422: ("invalid", "The API server refuses this content; see its message."),
+}
+
+
+def _explain(status: int, message: str, method: str, path: str, cluster: str) -> Fault:
+    transient = ("api_unavailable", "The API server is overloaded or restarting; try again in a moment.")
+    reason, remedy = _SENTENCES.get(status, transient if status in TRANSIENT_STATUSES else ("api_error", ""))
+    return Fault(reason, f"{cluster} answered {status} to {method} {path}: {message.rstrip('.')}.", remedy)

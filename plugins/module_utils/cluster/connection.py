@@ -1,0 +1,143 @@
+# Copyright: (c) 2026, linkops.runbooks contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""From options, environment, kubeconfig or service account to an authenticated client; no request is made here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ..errors import Fault, OperatorError
+
+try:
+    import kubernetes.client
+    import kubernetes.config
+    from kubernetes.config.config_exception import ConfigException
+
+    KUBERNETES_MISSING: str | None = None
+except ImportError as missing:
+    KUBERNETES_MISSING = str(missing)
+
+if TYPE_CHECKING:
+    from kubernetes.client import ApiClient
+
+_EXPLICIT = {"ca_cert": "ssl_ca_cert", "client_cert": "cert_file", "client_key": "key_file", "proxy": "proxy"}
+
+
+def connect(params: Mapping[str, Any], environment: Mapping[str, str]) -> tuple[ApiClient, str]:
+    """An API client, and a name for the cluster that an operator recognises (its context, or its address).
+
+    Order: an explicit C(host) (an AWX credential), else kubeconfig and context, else the service account of the pod
+    that this runs in. Raises C(OperatorError) naming what is missing and what there is instead.
+    """
+    if KUBERNETES_MISSING:
+        raise OperatorError(
+            Fault(
+                "library_missing",
+                f"The Python library kubernetes cannot be imported here ({KUBERNETES_MISSING}).",
+                "Install what the collection's requirements.txt names into this interpreter.",
+            )
+        )
+    if params.get("host"):
+        return _configured(_explicit(params), params), str(params["host"])
+    path = params.get("kubeconfig") or environment.get("KUBECONFIG") or _default_kubeconfig()
+    if path or params.get("context"):
+        return _from_kubeconfig(path, params)
+    if environment.get("KUBERNETES_SERVICE_HOST"):
+        return _in_cluster(params), "in-cluster"
+    raise OperatorError(
+        Fault(
+            "no_connection",
+            "There is nothing that says which cluster to talk to: no kubeconfig, no host, and this is not a pod.",
+            "Set kubernetes_kubeconfig and kubernetes_context in the inventory, or K8S_AUTH_HOST and K8S_AUTH_API_KEY.",
+        )
+    )
+
+
+def _default_kubeconfig() -> str | None:
+    default = os.path.expanduser("~/.kube/config")
+    return default if os.path.exists(default) else None
+
+
+def _explicit(params: Mapping[str, Any]) -> Any:
+    configuration = kubernetes.client.Configuration()
+    configuration.host = params["host"].rstrip("/")
+    if params.get("api_key"):
+        configuration.api_key = {"authorization": f"Bearer {params['api_key']}"}
+    return configuration
+
+
+def _from_kubeconfig(path: str | None, params: Mapping[str, Any]) -> tuple[ApiClient, str]:
+    named = params.get("context")
+    for each in (path or "").split(os.pathsep):
+        if each and not os.path.exists(os.path.expanduser(each)):
+            raise OperatorError(
+                Fault(
+                    "kubeconfig_missing",
+                    f"The kubeconfig {each} does not exist.",
+                    "Give its path as kubernetes_kubeconfig in the inventory, or bring it back.",
+                )
+            )
+    try:
+        contexts, active = kubernetes.config.list_kube_config_contexts(path)
+    except (ConfigException, OSError, ValueError) as fault:
+        raise OperatorError(
+            Fault("kubeconfig_invalid", f"The kubeconfig {path} cannot be read: {_first_line(fault)}.", "Correct it.")
+        ) from fault
+    names = sorted(context["name"] for context in contexts)
+    if named and named not in names:
+        raise OperatorError(
+            Fault(
+                "context_unknown",
+                f"The kubeconfig {path} has no context {named}; it has {', '.join(names) or 'none'}.",
+                "Set kubernetes_context in the inventory to one of these.",
+            )
+        )
+    configuration = kubernetes.client.Configuration()
+    try:
+        kubernetes.config.load_kube_config(path, context=named, client_configuration=configuration)
+    except (ConfigException, OSError, ValueError) as fault:
+        raise OperatorError(
+            Fault(
+                "kubeconfig_invalid",
+                f"The context {named or active['name']} of {path} cannot be used: {_first_line(fault)}.",
+                "Correct the kubeconfig; kubectl with the same context shows the same fault.",
+            )
+        ) from fault
+    return _configured(configuration, params), named or active["name"]
+
+
+def _in_cluster(params: Mapping[str, Any]) -> ApiClient:
+    configuration = kubernetes.client.Configuration()
+    try:
+        kubernetes.config.load_incluster_config(client_configuration=configuration)
+    except ConfigException as fault:
+        raise OperatorError(
+            Fault(
+                "no_connection",
+                f"This pod's service account cannot be used: {_first_line(fault)}.",
+                "Mount a service account token (automountServiceAccountToken).",
+            )
+        ) from fault
+    return _configured(configuration, params)
+
+
+def _configured(configuration: Any, params: Mapping[str, Any]) -> ApiClient:
+    """Apply the options that override whatever the configuration came from."""
+    for option, attribute in _EXPLICIT.items():
+        if params.get(option):
+            setattr(configuration, attribute, params[option])
+    if params.get("ca_cert") and not os.path.exists(params["ca_cert"]):
+        raise OperatorError(
+            Fault("ca_missing", f"The CA certificate {params['ca_cert']} does not exist.", "Correct ca_cert.")
+        )
+    if params.get("validate_certs") is not None:
+        configuration.verify_ssl = params["validate_certs"]
+    return kubernetes.client.ApiClient(configuration)
+
+
+def _first_line(fault: Exception) -> str:
+    return str(fault).strip().splitlines()[0].rstrip(".") if str(fault).strip() else type(fault).__name__

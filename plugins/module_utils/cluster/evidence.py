@@ -1,0 +1,100 @@
+# Copyright: (c) 2026, linkops.runbooks contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is kept of a failure before anything is changed again: manifests, pods, events, logs; redacted and bounded."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ..errors import OperatorError
+from ..redaction import redact, redact_manifest, redact_text
+from . import diagnosis, paths
+from .client import Cluster
+
+LOG_LINES = 200
+LAST_LINES = 5
+MOST_PODS = 10
+MOST_EVENTS = 200
+
+
+def collect(
+    cluster: Cluster, before: Mapping[str, Any], after: Mapping[str, Any], pods: Iterable[Mapping[str, Any]]
+) -> dict[str, str]:
+    """Files of a bundle by name. What cannot be read is a sentence in its place: evidence must not fail a run."""
+    listed = list(pods)[:MOST_PODS]
+    namespace = after["metadata"]["namespace"]
+    bundle = {
+        "workload-before.json": _dump(redact_manifest(before)),
+        "workload-after.json": _dump(redact_manifest(after)),
+        "pods.json": _dump([redact_manifest(pod) for pod in listed]),
+        "events.json": _events(cluster, namespace, {after["metadata"]["uid"], *(p["metadata"]["uid"] for p in listed)}),
+    }
+    for pod in listed:
+        name = pod["metadata"]["name"]
+        for container, restarts in diagnosis.restart_counts(pod).items():
+            bundle[f"logs/{name}-{container}.log"] = log(cluster, namespace, name, container)
+            if restarts:
+                bundle[f"logs/{name}-{container}-previous.log"] = log(
+                    cluster, namespace, name, container, previous=True
+                )
+    return bundle
+
+
+def log(
+    cluster: Cluster, namespace: str, pod: str, container: str, previous: bool = False, lines: int = LOG_LINES
+) -> str:
+    """The end of a container's log, redacted."""
+    try:
+        return redact_text(
+            cluster.text(
+                paths.path("Pod", namespace, pod, "log"),
+                container=container,
+                tailLines=str(lines),
+                limitBytes=str(1 << 20),
+                previous="true" if previous else "false",
+            )
+        )
+    except OperatorError as fault:
+        return f"(no log: {fault.faults[0].message})\n"
+
+
+def last_words(cluster: Cluster, namespace: str, finding: diagnosis.Finding) -> str:
+    """The last log lines of the container that failed, of its previous life where it was restarted."""
+    if not finding.container:
+        return ""
+    for previous in (True, False) if finding.restarts else (False,):
+        text = log(cluster, namespace, finding.pod, finding.container, previous, LAST_LINES).strip()
+        if text and not text.startswith(("(no log", "unable to retrieve")):
+            return text
+    return ""
+
+
+def _events(cluster: Cluster, namespace: str, uids: set[str]) -> str:
+    found: list[dict[str, Any]] = []
+    for uid in sorted(uids):
+        try:
+            found += cluster.items(
+                paths.path("Event", namespace), fieldSelector=f"involvedObject.uid={uid}", limit=str(MOST_EVENTS)
+            )
+        except OperatorError as fault:
+            return _dump({"unread": fault.faults[0].message})
+    kept = [
+        {
+            "time": event.get("lastTimestamp") or event.get("eventTime"),
+            "type": event.get("type"),
+            "reason": event.get("reason"),
+            "object": f"{event['involvedObject'].get('kind')}/{event['involvedObject'].get('name')}",
+            "count": event.get("count"),
+            "message": event.get("message"),
+        }
+        for event in found
+    ]
+    return _dump(redact(sorted(kept, key=lambda event: str(event["time"]))[-MOST_EVENTS:]))
+
+
+def _dump(value: Any) -> str:
+    return json.dumps(value, indent=2, sort_keys=True) + "\n"

@@ -1,0 +1,92 @@
+# Copyright: (c) 2026, linkops.runbooks contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Watches as one stream: each object kind is followed in a thread of its own, the reader takes from one queue."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..deadline import Deadline
+from ..errors import OperatorError
+from .client import Cluster, events
+
+try:
+    from urllib3.exceptions import HTTPError
+except ImportError:  # connect() has reported it
+    HTTPError = OSError  # type: ignore[assignment,misc]
+
+RECONNECT_SECONDS = 0.2
+
+
+@dataclass(frozen=True)
+class Change:
+    """One event: C(type) ADDED, MODIFIED or DELETED as Kubernetes has it; RESET before a list begins anew."""
+
+    kind: str
+    type: str
+    entry: dict[str, Any] = field(default_factory=dict)
+
+
+class Feed:
+    """Follows collections until the deadline or C(close). A broken watch is resumed, an expired one begins anew."""
+
+    def __init__(self, cluster: Cluster, deadline: Deadline) -> None:
+        self._cluster = cluster
+        self._deadline = deadline
+        self._changes: queue.Queue[Change | OperatorError] = queue.Queue()
+        self._closed = threading.Event()
+
+    def follow(self, kind: str, path: str, resource_version: str = "", **query: str) -> None:
+        """Begin to follow. Without a resourceVersion the present objects come first, as ADDED."""
+        threading.Thread(
+            target=self._follow, args=(kind, path, resource_version, query), name=f"watch-{kind}", daemon=True
+        ).start()
+
+    def next(self, seconds: float) -> Change | None:
+        """The next change, or nothing within these seconds. Raises what a watch cannot recover from."""
+        try:
+            change = self._changes.get(timeout=max(seconds, 0.0))
+        except queue.Empty:
+            return None
+        if isinstance(change, OperatorError):
+            raise change
+        return change
+
+    def close(self) -> None:
+        """Stop following; the threads end with their connections."""
+        self._closed.set()
+
+    def _follow(self, kind: str, path: str, resource_version: str, query: Mapping[str, str]) -> None:
+        version = resource_version
+        while not (self._closed.is_set() or self._deadline.expired):
+            try:
+                version = self._read(kind, path, version, query)
+            except OperatorError as fault:
+                if fault.reason in ("unauthorized", "forbidden", "not_found", "tls"):
+                    self._changes.put(fault)
+                    return
+            except (HTTPError, ValueError):
+                pass  # the connection broke in the middle of an event; the watch resumes from the last whole one
+            self._closed.wait(RECONNECT_SECONDS)
+
+    def _read(self, kind: str, path: str, version: str, query: Mapping[str, str]) -> str:
+        if not version:
+            self._changes.put(Change(kind, "RESET"))
+        since = {"resourceVersion": version} if version else {}
+        answer = self._cluster.stream(path, self._deadline.remaining, allowWatchBookmarks="true", **since, **query)
+        for event in events(answer):
+            if self._closed.is_set():
+                break
+            entry = event["object"]
+            if event["type"] == "ERROR":  # 410: too old to resume from
+                return ""
+            version = entry["metadata"]["resourceVersion"]
+            if event["type"] != "BOOKMARK":
+                self._changes.put(Change(kind, event["type"], {**entry, "kind": kind}))
+        return version

@@ -1,0 +1,33 @@
+# Copyright: (c) 2026, linkops.runbooks contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The operation behind M(linkops.runbooks.service_lock)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..call import Call
+from . import leases
+from .leases import Claim
+from .session import opened
+
+
+def lock(call: Call) -> dict[str, Any]:
+    """Take or give back the Leases of a run; returns the run with what it holds. A lock is no change of the service."""
+    params = call.params
+    run = dict(params["run"])
+    names = sorted(f"linkops-{thing}" for thing in params["things"])
+    with opened(call) as (cluster, _held):
+        if params["state"] == "released":
+            if not call.check_mode:
+                leases.release(cluster, params["namespace"], names, run["id"], params["record_head"] or "")
+                call.journal.note("unlock", leases=names)
+            return {"changed": False, "run": {**run, "leases": []}}
+        claim = Claim(run["id"], run["button"], run["operator"], run.get("reason") or "", params["seconds"])
+        if not call.check_mode:
+            leases.take(cluster, params["namespace"], names, claim, params["break_lock"], call.say)
+            call.journal.note("lock", leases=names, broken=params["break_lock"])
+        held = {"leases": names, "lease_seconds": params["seconds"], "namespace": params["namespace"]}
+        return {"changed": False, "run": {**run, **held}}

@@ -1,0 +1,78 @@
+# Copyright: (c) 2026, linkops.runbooks contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Who else would write this workload: GitOps controllers, Helm, and the next kubectl apply."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from .revisions import Revision, images
+
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+
+
+def reverters(workload: Mapping[str, Any], target: Revision) -> list[str]:
+    """Sentences naming each thing that would bring the left version back, with the command that pauses it.
+
+    Labels and annotations are those that the tools document: Argo CD resource tracking, Flux kustomize and helm
+    controllers, Helm 3 ownership metadata, and kubectl's last-applied configuration.
+    """
+    metadata = workload["metadata"]
+    labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
+    sentences = []
+    argo = annotations.get("argocd.argoproj.io/tracking-id", "").split(":")[0] or labels.get(
+        "argocd.argoproj.io/instance"
+    )
+    if argo:
+        sentences.append(
+            f"Argo CD application {argo} owns it and will sync the left version back; pause it with: "
+            f"argocd app set {argo} --sync-policy none"
+        )
+    if name := labels.get("kustomize.toolkit.fluxcd.io/name"):
+        namespace = labels.get("kustomize.toolkit.fluxcd.io/namespace", "flux-system")
+        sentences.append(
+            f"Flux kustomization {name} owns it and will reconcile the left version back; pause it with: "
+            f"flux suspend kustomization {name} -n {namespace}"
+        )
+    if name := labels.get("helm.toolkit.fluxcd.io/name"):
+        namespace = labels.get("helm.toolkit.fluxcd.io/namespace", metadata["namespace"])
+        sentences.append(
+            f"Flux HelmRelease {name} owns it and will reconcile the left version back; pause it with: "
+            f"flux suspend helmrelease {name} -n {namespace}"
+        )
+    elif name := annotations.get("meta.helm.sh/release-name"):
+        namespace = annotations.get("meta.helm.sh/release-namespace", metadata["namespace"])
+        sentences.append(
+            f"Helm release {name} owns it and its next upgrade brings the left version back; make Helm agree with: "
+            f"helm rollback {name} -n {namespace}"
+        )
+    applied = _applied_images(annotations.get(LAST_APPLIED, ""))
+    if applied and applied != {name: image for name, image in target.images.items() if name in applied}:
+        shown = ", ".join(sorted(set(applied.values())))
+        sentences.append(
+            f"last-applied-configuration holds {shown}, and the next apply of that manifest brings it back; before that, "
+            f"put the image of revision {target.number} into the manifest and check with: kubectl diff -f MANIFEST"
+        )
+    return sentences
+
+
+def last_writers(workload: Mapping[str, Any]) -> str:
+    """Who changed the object last, from managedFields (status writers left out): C(manager at time), newest first."""
+    entries = [e for e in workload["metadata"].get("managedFields") or [] if e.get("subresource") != "status"]
+    entries.sort(key=lambda entry: entry.get("time") or "", reverse=True)
+    return (
+        ", ".join(f"{entry.get('manager', 'unknown')} at {entry.get('time', 'unknown time')}" for entry in entries[:2])
+        or "unknown"
+    )
+
+
+def _applied_images(text: str) -> dict[str, str]:
+    try:
+        template = json.loads(text)["spec"]["template"]
+    except (ValueError, KeyError, TypeError):
+        return {}
+    return images(template)

@@ -1,0 +1,245 @@
+# Copyright: (c) 2026, linkops.runbooks contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Watching a rollout to its end: done, the first fatal reason, superseded by somebody else, or out of time."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from ..deadline import Deadline
+from . import diagnosis, paths, revisions, rollout, snapshot
+from .client import ApiFault, Cluster
+from .diagnosis import Finding
+from .feed import Change, Feed
+from .leases import Held
+from .revisions import Revision
+
+PROGRESS_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Watched:
+    """How a rollout ended. C(timeline) has the replicas by revision over time, C(stuck_pods) what was freed."""
+
+    state: Literal["done", "failed", "timeout", "superseded"]
+    reason: str
+    detail: str
+    seconds: float
+    workload: dict[str, Any]
+    pods: list[Mapping[str, Any]]
+    finding: Finding | None = None
+    timeline: list[dict[str, Any]] = field(default_factory=list)
+    freed_pods: list[str] = field(default_factory=list)
+    terminating: int = 0
+
+
+class RolloutWatch:
+    """The state of one rollout, fed with changes.
+
+    C(known) are the revisions before the rollout, C(earlier) its pods then: restarts and readiness they had are not
+    this rollout's doing.
+    """
+
+    def __init__(
+        self,
+        workload: dict[str, Any],
+        target: Revision,
+        known: Iterable[Revision],
+        earlier: Iterable[Mapping[str, Any]],
+        crash_restarts: int,
+    ) -> None:
+        self.workload = workload
+        self.target = target
+        self.pods: dict[str, Mapping[str, Any]] = {}
+        self.timeline: list[dict[str, Any]] = []
+        self._written = revisions.bare_template(workload["spec"]["template"])
+        self._crash_restarts = crash_restarts
+        self._restarts = {pod["metadata"]["uid"]: diagnosis.restart_counts(pod) for pod in earlier}
+        self._numbers = {r.certified: r.number for r in known} | {r.name: r.number for r in known}
+        self._owners = {revision.uid for revision in known} | {target.uid, workload["metadata"]["uid"]}
+        self._complaint = ""
+
+    def apply(self, change: Change) -> None:
+        """Take in one change."""
+        if change.type == "RESET":
+            if change.kind == "Pod":
+                self.pods.clear()
+        elif change.kind == "Pod":
+            self._apply_pod(change)
+        elif change.kind == "Event":
+            if change.entry.get("type") == "Warning" and change.entry.get("reason") == "FailedCreate":
+                self._complaint = str(change.entry.get("message"))
+        elif change.type != "DELETED":
+            self.workload = change.entry
+
+    def judge(self) -> tuple[rollout.Rollout, Finding | None]:
+        """The rollout's state now, pod reasons before the controller's."""
+        if revisions.bare_template(self.workload["spec"]["template"]) != self._written:
+            return rollout.Rollout("failed", "the template was changed by somebody else", "superseded"), None
+        found = diagnosis.first_fatal(self.findings())
+        if found:
+            return rollout.Rollout("failed", str(found), found.reason), found
+        state = rollout.judge(self.workload, self.target)
+        if state.state == "waiting" and self._complaint and not self.pods_of_target():
+            return rollout.Rollout("failed", f"no pods can be created: {self._complaint}", "FailedCreate"), None
+        return state, None
+
+    def findings(self) -> list[Finding]:
+        """What keeps the target's pods from being ready."""
+        return [
+            finding
+            for pod in self.pods_of_target()
+            for finding in diagnosis.diagnose(pod, self._crash_restarts, self._restarts.get(pod["metadata"]["uid"]))
+        ]
+
+    def pods_of_target(self) -> list[Mapping[str, Any]]:
+        """The pods that run the target."""
+        return revisions.pods_of(self.target, self.pods.values())
+
+    def waiting_for(self) -> str:
+        """What the first pod that is not ready waits for, with its probe where that is it."""
+        for finding in self.findings():
+            probe = diagnosis.readiness_probe(self.target.template, finding.container)
+            if finding.reason == "NotReady":
+                return f"{finding.pod} waits for its {probe}" if probe else f"{finding.pod} is not ready yet"
+            return str(finding)
+        return ""
+
+    def stuck_pod(self) -> Mapping[str, Any] | None:
+        """The pod of another revision, not ready, that a StatefulSet waits for; highest ordinal first."""
+        status = self.workload.get("status") or {}
+        seen = int(status.get("observedGeneration") or 0) >= int(self.workload["metadata"].get("generation") or 0)
+        strategy = (self.workload["spec"].get("updateStrategy") or {}).get("type")
+        if self.workload["kind"] != "StatefulSet" or not seen or strategy == "OnDelete":
+            return None
+        stuck = [
+            pod
+            for pod in self.pods.values()
+            if revisions.pod_hash(pod) != self.target.name
+            and not revisions.pod_is_ready(pod)
+            and not pod["metadata"].get("deletionTimestamp")
+        ]
+        return max(stuck, key=lambda pod: _ordinal(pod["metadata"]["name"]), default=None)
+
+    def terminating(self) -> int:
+        """Pods on their way out: reported, not awaited."""
+        return sum(1 for pod in self.pods.values() if pod["metadata"].get("deletionTimestamp"))
+
+    def record(self, seconds: float) -> None:
+        """Add a point to the timeline if the picture changed."""
+        picture: dict[str, dict[str, int]] = {}
+        for pod in self.pods.values():
+            if not pod["metadata"].get("deletionTimestamp"):
+                number = str(self._numbers.get(revisions.pod_hash(pod), "?"))
+                counted = picture.setdefault(number, {"pods": 0, "ready": 0})
+                counted["pods"] += 1
+                counted["ready"] += revisions.pod_is_ready(pod)
+        if not self.timeline or self.timeline[-1]["revisions"] != picture:
+            self.timeline.append({"seconds": round(seconds, 2), "revisions": picture})
+
+    def _apply_pod(self, change: Change) -> None:
+        name = change.entry["metadata"]["name"]
+        if change.type == "DELETED":
+            self.pods.pop(name, None)
+        elif snapshot.belongs(change.entry, self._owners):
+            self.pods[name] = change.entry
+
+
+def watch(
+    cluster: Cluster,
+    state: RolloutWatch,
+    deadline: Deadline,
+    held: Held,
+    say: Callable[[str], None],
+) -> Watched:
+    """Follow the workload and its pods until the rollout ends; one line of progress on each change and every 5 s."""
+    metadata = state.workload["metadata"]
+    kind, namespace, name = state.workload["kind"], metadata["namespace"], metadata["name"]
+    feed = Feed(cluster, deadline)
+    freed: list[str] = []
+    said, said_at = "", 0.0
+    with contextlib.closing(feed):
+        feed.follow(
+            kind, paths.path(kind, namespace), metadata["resourceVersion"], fieldSelector=f"metadata.name={name}"
+        )
+        selector = snapshot.selector_text(state.workload["spec"]["selector"])
+        feed.follow("Pod", paths.path("Pod", namespace), labelSelector=selector)
+        if kind != "Deployment":  # a Deployment tells by its condition ReplicaFailure, the others by events only
+            feed.follow(
+                "Event",
+                paths.path("Event", namespace),
+                metadata["resourceVersion"],
+                fieldSelector=f"involvedObject.uid={metadata['uid']}",
+            )
+        while not deadline.expired:
+            change = feed.next(min(1.0, deadline.remaining))
+            if change is not None:
+                state.apply(change)
+            held.renew_if_due()
+            state.record(deadline.elapsed)
+            verdict, finding = state.judge()
+            if verdict.state != "waiting":
+                ended: Any = "superseded" if verdict.reason == "superseded" else verdict.state
+                return _ended(state, ended, verdict, deadline, freed, finding)
+            if (stuck := state.stuck_pod()) is not None:
+                _free(cluster, stuck, held, freed, say)
+            line = _line(verdict, state)
+            if line != said or deadline.elapsed - said_at >= PROGRESS_SECONDS:
+                say(line)
+                said, said_at = line, deadline.elapsed
+    found = next(iter(state.findings()), None)
+    detail = f"not done after {deadline.seconds:.0f} s: {state.judge()[0].detail}; {state.waiting_for() or 'no pod says why'}"
+    return _ended(state, "timeout", rollout.Rollout("failed", detail, "deadline"), deadline, freed, found)
+
+
+def _ended(
+    state: RolloutWatch,
+    ended: Any,
+    verdict: rollout.Rollout,
+    deadline: Deadline,
+    freed: list[str],
+    finding: Finding | None,
+) -> Watched:
+    return Watched(
+        state=ended,
+        reason=verdict.reason,
+        detail=verdict.detail,
+        seconds=round(deadline.elapsed, 2),
+        workload=state.workload,
+        pods=list(state.pods.values()),
+        finding=finding,
+        timeline=state.timeline,
+        freed_pods=freed,
+        terminating=state.terminating(),
+    )
+
+
+def _line(verdict: rollout.Rollout, state: RolloutWatch) -> str:
+    waiting = state.waiting_for()
+    leaving = state.terminating()
+    parts = [verdict.detail, f"waiting: {waiting}" if waiting else "", f"{leaving} terminating" if leaving else ""]
+    return ", ".join(part for part in parts if part)
+
+
+def _free(cluster: Cluster, pod: Mapping[str, Any], held: Held, freed: list[str], say: Callable[[str], None]) -> None:
+    metadata = pod["metadata"]
+    if metadata["uid"] in freed:
+        return
+    held.renew()
+    say(f"deleting pod {metadata['name']}: it is not ready, runs the left version, and the StatefulSet waits for it")
+    try:
+        cluster.delete(paths.path("Pod", metadata["namespace"], metadata["name"]), metadata["uid"])
+    except ApiFault as fault:
+        if fault.status not in (404, 409):  # gone already, or replaced under the same name
+            raise
+    freed.append(metadata["uid"])
+
+
+def _ordinal(pod: str) -> int:
+    number = pod.rsplit("-", 1)[-1]
+    return int(number) if number.isdigit() else -1

@@ -1,0 +1,91 @@
+# Copyright: (c) 2026, linkops.runbooks contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The operation behind M(linkops.runbooks.service_health), where pods, HTTP and verdicts meet.
+
+Every ready pod is asked through the API server's proxy, so that no route to the pod network is needed; the service is
+asked at the address that its users have.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .call import Call
+from .cluster import paths, revisions, snapshot
+from .cluster.client import Cluster
+from .cluster.session import opened
+from .deadline import Deadline
+from .signals import http, response
+from .verdict import Verdict, worst
+
+POLL_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Checkup:
+    """One look at a service: a verdict by endpoint, and the pods that answered well."""
+
+    by_endpoint: dict[str, Verdict]
+    serving_pods: list[str]
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst of all endpoints."""
+        return worst(self.by_endpoint.values())
+
+
+def health(call: Call) -> dict[str, Any]:
+    """Ask every ready pod and the service; repeat until all pass or C(settle_seconds) are over."""
+    with opened(call) as (cluster, held):
+        pods = call.params["pods"]
+        if pods is None:
+            found = snapshot.read(cluster, call.params["namespace"], call.params["kind"], call.params["name"])
+            pods = sorted(pod["metadata"]["name"] for pod in found.pods if revisions.pod_is_ready(pod))
+        deadline = Deadline(call.params["settle_seconds"])
+        checkup = look(cluster, call.params, pods)
+        while not checkup.verdict.passed and not deadline.expired:
+            held.renew_if_due()
+            time.sleep(min(POLL_SECONDS, deadline.remaining))
+            checkup = look(cluster, call.params, pods)
+    verdict = checkup.verdict
+    endpoints = [
+        {"endpoint": name, "status": each.status, "reason": each.reason} for name, each in checkup.by_endpoint.items()
+    ]
+    call.say(f"health: {verdict.status}: {verdict.reason}")
+    call.journal.note("health", moment=call.params["moment"], verdict=verdict.status, endpoints=endpoints)
+    return {
+        "changed": False,
+        "verdict": verdict.as_result(),
+        "endpoints": endpoints,
+        "serving_pods": checkup.serving_pods,
+        "msg": f"{verdict.status}: {verdict.reason}",
+    }
+
+
+def look(cluster: Cluster, params: Mapping[str, Any], pods: list[str]) -> Checkup:
+    """Ask each endpoint once."""
+    expect, timeout = params["expect"] or {}, params["timeout_seconds"]
+    found: dict[str, Verdict] = {}
+    serving = []
+    for pod in pods:
+        who = f"pod {pod}"
+        path = paths.pod_proxy(params["namespace"], pod, params["port"], params["path"])
+        status, body, answered_by = cluster.proxied(path, timeout)
+        if answered_by == "service":
+            found[who] = response.judge(who, status, body, expect)
+        else:
+            found[who] = response.judge_refusal(who, status, body)
+        if found[who].passed:
+            serving.append(pod)
+    if not pods:
+        found["pods"] = Verdict("fail", "no pod is ready")
+    if params["url"]:
+        answer = http.get(params["url"], timeout)
+        judged = answer if isinstance(answer, Verdict) else response.judge(params["url"], *answer, expect)
+        found[params["url"]] = judged
+    return Checkup(found, serving)

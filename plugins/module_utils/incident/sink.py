@@ -1,0 +1,63 @@
+# Copyright: (c) 2026, linkops.runbooks contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Where a record goes when the controller does not outlive the run: a ConfigMap or an S3 prefix."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from ..errors import Fault, OperatorError
+
+_CONFIG_MAP = re.compile(r"configmap:(?P<name>[a-z0-9]([a-z0-9.-]*[a-z0-9])?)")
+_S3 = re.compile(r"s3://(?P<bucket>[a-z0-9.-]{3,63})(?:/(?P<prefix>.*))?")
+# A ConfigMap holds 1 MiB in all (kubernetes/kubernetes:pkg/apis/core/types.go, MaxSecretSize has the same limit).
+MOST_BYTES = 900 * 1024
+
+
+@dataclass(frozen=True)
+class Sink:
+    """A parsed C(record_sink)."""
+
+    kind: Literal["configmap", "s3"]
+    name: str
+    prefix: str = ""
+
+
+def parse(address: str) -> Sink:
+    """C(configmap:NAME) or C(s3://BUCKET/PREFIX)."""
+    if found := _CONFIG_MAP.fullmatch(address):
+        return Sink("configmap", found["name"])
+    if found := _S3.fullmatch(address):
+        return Sink("s3", found["bucket"], (found["prefix"] or "").strip("/"))
+    raise OperatorError(
+        Fault(
+            "record_sink_invalid",
+            f"record_sink={address} is no address of a record.",
+            "Use configmap:NAME (in the service's namespace) or s3://BUCKET/PREFIX.",
+        )
+    )
+
+
+def fitting(files: Mapping[str, str], most_bytes: int = MOST_BYTES) -> dict[str, str]:
+    """As many files as fit, the record's lines first; a ConfigMap key has no slash."""
+    kept: dict[str, str] = {}
+    left = most_bytes
+    for name, content in sorted(files.items(), key=lambda item: (item[0] != "record.jsonl", item[0])):
+        if len(content.encode()) <= left:
+            kept[name.replace("/", "_")] = content
+            left -= len(content.encode())
+    return kept
+
+
+def to_s3(sink: Sink, run: str, files: Mapping[str, str], client: Callable[[], object]) -> str:
+    """Put every file under C(PREFIX/RUN/); returns the address."""
+    base = "/".join(part for part in (sink.prefix, run) if part)
+    s3 = client()
+    for name, content in files.items():
+        s3.put_object(Bucket=sink.name, Key=f"{base}/{name}", Body=content.encode())  # type: ignore[attr-defined]
+    return f"s3://{sink.name}/{base}"

@@ -1,0 +1,174 @@
+# Copyright: (c) 2026, linkops.runbooks contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The operation behind M(linkops.runbooks.run_record): a run's first and last words, where record, cluster and S3 meet."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import secrets
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from .call import Call
+from .cluster import paths
+from .cluster.client import MERGE_PATCH, ApiFault
+from .cluster.session import opened
+from .errors import Fault, OperatorError
+from .incident import record, report, sink
+from .redaction import redact_text
+
+
+def run_record(call: Call) -> dict[str, Any]:
+    """Open or close the record of a run, see the module."""
+    return _open(call) if call.params["state"] == "opened" else _close(call)
+
+
+def _open(call: Call) -> dict[str, Any]:
+    params = call.params
+    unset = sorted(name for name, value in (params["mandatory"] or {}).items() if value in (None, ""))
+    if unset:
+        raise OperatorError(
+            Fault(
+                "inventory_incomplete",
+                f"The inventory of {params['service']} does not set {', '.join(unset)}.",
+                f"Set {'it' if len(unset) == 1 else 'them'} in the group_vars of this environment; nothing was done.",
+            )
+        )
+    if params["record_sink"]:
+        sink.parse(params["record_sink"])
+    now = datetime.now(timezone.utc)
+    run = {
+        "id": f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}",
+        "button": params["button"],
+        "service": params["service"],
+        "system": params["system"],
+        "environment": params["environment_name"],
+        "cluster": params["cluster"],
+        "namespace": params["namespace"],
+        "operator": params["operator"] or _operator(call.environment),
+        "reason": params["reason"] or "",
+        "started": now.isoformat(timespec="milliseconds"),
+        "record": "",
+    }
+    call.say(
+        f"{run['button']} of {run['service']} | {_place(run)}{' | check mode, nothing is written' if call.check_mode else ''}"
+    )
+    if not call.check_mode:
+        directory = Path(params["directory"]).expanduser() / run["environment"] / run["service"]
+        kept = record.RunRecord(directory / f"{run['id']}-{run['button']}", run["id"])
+        kept.create()
+        kept.note(
+            "opened",
+            **{key: value for key, value in run.items() if key not in ("id", "record")},
+            inputs=params["inputs"],
+        )
+        run["record"] = str(kept.folder)
+    return {"changed": False, "run": run}
+
+
+def _close(call: Call) -> dict[str, Any]:
+    params, run = call.params, call.params["run"]
+    status = params["status"]
+    seconds = (datetime.now(timezone.utc) - datetime.fromisoformat(run["started"])).total_seconds()
+    sentence = redact_text(f"{params['sentence'].rstrip('.')}. It took {seconds:.1f} s.")
+    result: dict[str, Any] = {
+        "changed": False,
+        "status": status,
+        "seconds": round(seconds, 2),
+        "record": "",
+        "head": "",
+    }
+    if run.get("record"):
+        kept = record.RunRecord(Path(run["record"]), run["id"])
+        kept.note("closed", status=status, sentence=sentence, seconds=round(seconds, 2), **(params["facts"] or {}))
+        result["head"] = kept.head()
+        result["record"] = _publish(call, kept, result["head"])
+    address = f" | record {result['record']} (head {result['head'][:12]})" if result["record"] else ""
+    result["msg"] = f"{run['button']} of {run['service']} | {_place(run)} | {status}: {sentence}{address}"
+    call.say(result["msg"])
+    return result
+
+
+def _publish(call: Call, kept: record.RunRecord, head: str) -> str:
+    """Write the report beside the record, and carry both to the sink; returns where to look."""
+    if report.JINJA_MISSING is None:
+        (kept.folder / "report.html").write_text(report.render(record.entries(kept.folder), head), encoding="utf-8")
+    address = call.params["record_sink"]
+    if not address:
+        return str(kept.folder)
+    files = {
+        str(path.relative_to(kept.folder)): path.read_text(encoding="utf-8")
+        for path in sorted(kept.folder.rglob("*"))
+        if path.is_file()
+    }
+    try:
+        return _deliver(call, sink.parse(address), kept.folder.name, files)
+    except OperatorError as fault:
+        call.warn(f"The record stays on this controller, its sink does not take it: {fault}")
+        return str(kept.folder)
+
+
+def _deliver(call: Call, where: sink.Sink, name: str, files: Mapping[str, str]) -> str:
+    if where.kind == "s3":
+        return sink.to_s3(where, name, files, _s3_client)
+    namespace = call.params["run"]["namespace"]
+    body = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {
+            "name": f"{where.name}-{name.lower()}",
+            "labels": {"app.kubernetes.io/managed-by": "linkops.runbooks"},
+        },
+        "data": sink.fitting(files),
+    }
+    with opened(call) as (cluster, _held):
+        try:
+            cluster.create(paths.path("ConfigMap", namespace), body)
+        except ApiFault as fault:
+            if fault.status != 409:
+                raise
+            cluster.patch(paths.path("ConfigMap", namespace, body["metadata"]["name"]), body, MERGE_PATCH)
+    return f"configmap:{namespace}/{body['metadata']['name']}"
+
+
+def _s3_client() -> Any:
+    try:
+        import boto3
+        from botocore.exceptions import BotoCoreError, ClientError
+    except ImportError as missing:
+        raise OperatorError(
+            Fault("library_missing", f"boto3 cannot be imported ({missing}).", "Install boto3.")
+        ) from missing
+
+    class Client:
+        """boto3's S3 client with its faults as sentences."""
+
+        def put_object(self, **request: Any) -> None:
+            try:
+                boto3.client("s3").put_object(**request)
+            except (BotoCoreError, ClientError) as fault:
+                raise OperatorError(
+                    Fault("record_sink_failed", f"S3 refuses {request['Key']}: {fault}.", "")
+                ) from fault
+
+    return Client()
+
+
+def _place(run: Mapping[str, Any]) -> str:
+    return f"environment {run['environment']}, cluster {run['cluster']}, namespace {run['namespace']}"
+
+
+def _operator(environment: Mapping[str, str]) -> str:
+    """Who pressed: AWX's user, else the account on this machine."""
+    for name in ("AWX_USER_NAME", "TOWER_USER_NAME", "SUDO_USER"):
+        if environment.get(name):
+            return environment[name]
+    try:
+        return f"{getpass.getuser()}@{os.uname().nodename}"
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}@{os.uname().nodename}"

@@ -1,0 +1,137 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, linkops.runbooks contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: service_health
+short_description: Ask every ready pod and the service how they are
+version_added: 0.1.0
+description:
+  - Asks each ready pod through the API server's pod proxy, and the service at the address that its users have.
+  - Judges status, body and each dependency that the body reports. A 200 that says C("database":"disconnected") fails.
+  - What cannot be asked is V(unknown), never success.
+author: linkops.runbooks contributors (@linkops)
+extends_documentation_fragment:
+  - linkops.runbooks.connection
+  - linkops.runbooks.workload
+  - linkops.runbooks.attributes
+options:
+  pods:
+    description: Names of the pods to ask; without it, the workload's ready pods.
+    type: list
+    elements: str
+  port:
+    description: Port of the health endpoint in the pod.
+    type: int
+    required: true
+  path:
+    description: Path of the health endpoint.
+    type: str
+    default: /health
+  expect:
+    description: Values by dotted path that a healthy body has.
+    type: dict
+    default: {}
+  url:
+    description: The health endpoint as users reach it; empty leaves it out.
+    type: str
+  timeout_seconds:
+    description: How long one answer may take.
+    type: float
+    default: 3
+  settle_seconds:
+    description: How long to ask again while something does not pass.
+    type: float
+    default: 0
+  moment:
+    description: What the record calls this look, such as V(before) and V(after).
+    type: str
+    default: now
+attributes:
+  idempotent:
+    details: It never changes anything.
+"""
+
+EXAMPLES = r"""
+- name: Ask whether the API is healthy
+  linkops.runbooks.service_health:
+    namespace: servicelink-production
+    name: servicelink-api
+    port: 3001
+    url: https://api.servicelink.com/health
+    expect:
+      status: ok
+      database: connected
+      redis: connected
+  register: servicelink_health
+"""
+
+RETURN = r"""
+verdict:
+  description: The worst of all endpoints.
+  returned: success
+  type: dict
+  contains:
+    status:
+      description: V(pass), V(fail) or V(unknown).
+      type: str
+    reason:
+      description: One sentence.
+      type: str
+    evidence:
+      description: What it rests on.
+      type: dict
+endpoints:
+  description: The verdict on each endpoint.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    endpoint:
+      description: The pod or the address.
+      type: str
+    status:
+      description: V(pass), V(fail) or V(unknown).
+      type: str
+    reason:
+      description: One sentence.
+      type: str
+serving_pods:
+  description: Names of the pods that answered well.
+  returned: success
+  type: list
+  elements: str
+"""
+
+from ansible_collections.linkops.runbooks.plugins.module_utils.cluster.arguments import CONNECTION, RUN, WORKLOAD
+from ansible_collections.linkops.runbooks.plugins.module_utils.health import health
+from ansible_collections.linkops.runbooks.plugins.module_utils.shell import Module
+
+MODULE = Module(
+    operation=health,
+    arguments={
+        **CONNECTION,
+        **RUN,
+        **WORKLOAD,
+        "pods": {"type": "list", "elements": "str"},
+        "port": {"type": "int", "required": True},
+        "path": {"type": "str", "default": "/health"},
+        "expect": {"type": "dict", "default": {}},
+        "url": {"type": "str"},
+        "timeout_seconds": {"type": "float", "default": 3},
+        "settle_seconds": {"type": "float", "default": 0},
+        "moment": {"type": "str", "default": "now"},
+    },
+)
+
+
+def main() -> None:
+    """Run the module."""
+    MODULE.run()
+
+
+if __name__ == "__main__":
+    main()

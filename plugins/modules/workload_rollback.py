@@ -1,0 +1,227 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, linkops.runbooks contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: workload_rollback
+short_description: Roll a workload back to a revision and watch it
+version_added: 0.1.0
+description:
+  - Plans first. The target is O(revision), the newest revision that runs O(image), or without either the last known good.
+  - Writes the target's template on exactly the state that was planned on, and watches until the rollout is done as
+    C(kubectl rollout status) defines it, or until the first fatal reason.
+  - A failed rollout leaves evidence and is returned to the revision that was left, if that one was serving.
+  - In check mode everything is checked and planned, and nothing is written.
+author: linkops.runbooks contributors (@linkops)
+extends_documentation_fragment:
+  - linkops.runbooks.connection
+  - linkops.runbooks.workload
+  - linkops.runbooks.attributes
+  - linkops.runbooks.attributes.diff
+options:
+  revision:
+    description:
+      - The revision to go to. A number that a revision had before it was renumbered means that revision.
+    type: str
+  image:
+    description:
+      - The image, or its tag, of the revision to go to.
+    type: str
+  allow_schema_mismatch:
+    description:
+      - Go on although the revision that is left brought a newer database migration along.
+    type: bool
+    default: false
+  deadline_seconds:
+    description:
+      - How long the rollout may take, and after a failure the return again.
+    type: int
+    default: 300
+  crash_restarts:
+    description:
+      - From this number of restarts on, a crashing container ends the rollout.
+    type: int
+    default: 2
+  serving_pods:
+    description:
+      - The pods that answered well before, from M(linkops.runbooks.service_health). They tell whether the version that is
+        left was serving; without them readiness does.
+    type: list
+    elements: str
+  evidence_first:
+    description:
+      - Keep the evidence bundle before anything is written; for a return from a version that rolled out and fails.
+    type: bool
+    default: false
+  prechecks:
+    description:
+      - Check the cluster's uid, the rights, and the drift of configuration first. A role that planned in check mode just
+        before turns this off.
+    type: bool
+    default: true
+attributes:
+  idempotent:
+    details: A template that is active already is not written again, whatever number it has by now; it is watched.
+"""
+
+EXAMPLES = r"""
+- name: Plan a rollback to revision 5
+  linkops.runbooks.workload_rollback:
+    namespace: servicelink-production
+    name: servicelink-api
+    revision: 5
+  check_mode: true
+  register: plan
+
+- name: Roll back to the last known good revision
+  linkops.runbooks.workload_rollback:
+    namespace: servicelink-production
+    name: servicelink-api
+"""
+
+RETURN = r"""
+plan:
+  description: Where it goes from and to, and what to know about that.
+  returned: when a plan was possible
+  type: dict
+  contains:
+    from_revision:
+      description: The active revision, none if the present template belongs to no revision.
+      type: int
+    from_images:
+      description: Image by container.
+      type: dict
+    to_revision:
+      description: The target's present number.
+      type: int
+    to_images:
+      description: Image by container.
+      type: dict
+    change_cause:
+      description: What the deployer of the target wrote.
+      type: str
+    warnings:
+      description: Sentences.
+      type: list
+      elements: str
+revisions:
+  description: All revisions as M(linkops.runbooks.workload_info) lists them.
+  returned: always, once the workload was read
+  type: list
+  elements: dict
+from_revision:
+  description: The revision that was left.
+  returned: after a write or a watch
+  type: int
+to_revision:
+  description: The revision that was gone to, by the number it had in the plan.
+  returned: after a write or a watch
+  type: int
+active_revision:
+  description: The number that the target has now.
+  returned: after a write or a watch
+  type: int
+from_name:
+  description: ReplicaSet or ControllerRevision that was left.
+  returned: when a plan was possible
+  type: str
+to_name:
+  description: ReplicaSet or ControllerRevision of the target.
+  returned: when a plan was possible
+  type: str
+fingerprints:
+  description: HMAC of each ConfigMap and Secret that the target uses, as they are now.
+  returned: with O(prechecks)
+  type: dict
+fingerprint_key:
+  description: Whether the HMAC key is V(present), V(absent) or V(forbidden).
+  returned: with O(prechecks)
+  type: str
+ready_pods:
+  description: Names of the pods that are ready.
+  returned: when a plan was possible
+  type: list
+  elements: str
+rollout:
+  description: How the rollout ended.
+  returned: after a watch
+  type: dict
+  contains:
+    state:
+      description: V(done), V(failed), V(timeout) or V(superseded).
+      type: str
+    reason:
+      description: A stable reason of a failure, such as V(CrashLoopBackOff).
+      type: str
+    detail:
+      description: One sentence.
+      type: str
+    seconds:
+      description: How long it took.
+      type: float
+    timeline:
+      description: Pods and ready pods by revision, at each change.
+      type: list
+      elements: dict
+    freed_pods:
+      description: Pods of a StatefulSet that were deleted because it waited for them.
+      type: int
+    terminating:
+      description: Pods still on their way out at the end.
+      type: int
+returned:
+  description: Whether a failed rollout was returned to the revision that was left.
+  returned: after a watch
+  type: bool
+evidence:
+  description: Files of the evidence bundle in the run's record.
+  returned: after a failed rollout
+  type: list
+  elements: str
+verdict:
+  description: V(pass) or V(fail), with the reason.
+  returned: after a watch
+  type: dict
+reason:
+  description: Stable code of the first fault.
+  returned: on refusal
+  type: str
+faults:
+  description: All faults, each with C(reason), C(message) and C(remedy).
+  returned: on refusal
+  type: list
+  elements: dict
+"""
+
+from ansible_collections.linkops.runbooks.plugins.module_utils.cluster.arguments import CONNECTION, RUN, WORKLOAD
+from ansible_collections.linkops.runbooks.plugins.module_utils.cluster.rollback import rollback
+from ansible_collections.linkops.runbooks.plugins.module_utils.shell import Module
+
+MODULE = Module(
+    operation=rollback,
+    arguments={
+        **CONNECTION,
+        **RUN,
+        **WORKLOAD,
+        "revision": {"type": "str"},
+        "image": {"type": "str"},
+        "allow_schema_mismatch": {"type": "bool", "default": False},
+        "deadline_seconds": {"type": "int", "default": 300},
+        "crash_restarts": {"type": "int", "default": 2},
+        "serving_pods": {"type": "list", "elements": "str"},
+        "evidence_first": {"type": "bool", "default": False},
+        "prechecks": {"type": "bool", "default": True},
+    },
+)
+
+
+def main() -> None:
+    """Run the module."""
+    MODULE.run()
+
+
+if __name__ == "__main__":
+    main()
