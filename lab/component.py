@@ -170,16 +170,15 @@ def _start(lab: Lab, component: Component, lock: int) -> None:
 
 def _wait(lab: Lab, component: Component, patience: float) -> str | None:
     """None once the component is ready, else why it is not: it ended, or ``patience`` seconds went by."""
-    deadline = time.monotonic() + patience
-    recorded_by = time.monotonic() + 5.0  # the shell needs a moment until the process is on record
+    began = time.monotonic()
     while True:
+        # asked in this order: a process goes on record a moment after its start
+        recorded = (lab.state / "run" / f"{component.name}.stat").exists() or time.monotonic() > began + 5.0
         alive = pid_of(lab, component.name) is not None
         reason = component.ready() if alive else "it has ended"
         if alive and reason is None:
             return None
-        now = time.monotonic()
-        recorded = (lab.state / "run" / f"{component.name}.stat").exists()
-        if now > deadline or (not alive and (recorded or now > recorded_by)):
+        if (recorded and not alive) or time.monotonic() > began + patience:
             return reason
         time.sleep(0.05)
 
