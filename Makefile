@@ -3,7 +3,7 @@
 .PHONY: help demo test format lint types units units-collection units-newest sanity sanity-newest docs build \
 	lab lab-down integration molecule bench
 
-collection := ansible_collections.linkops.runbooks
+collection := .collections/ansible_collections/linkops/runbooks
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 18
@@ -27,7 +27,7 @@ lint: ## ruff, yamllint, ansible-lint, changelog fragments
 	antsibull-changelog lint
 
 types: ## mypy
-	mypy -p $(collection).plugins -p lab
+	mypy $(collection)/plugins lab
 
 units: ## unit tests in the checkout
 	python -m pytest tests/unit
@@ -45,7 +45,7 @@ sanity-newest: ## the same on Python 3.13 with the newest ansible-core
 	@./dev newest python -m tests.tools.ansible_test sanity
 
 docs: ## the modules' documentation, as antsibull-docs reads it
-	antsibull-docs lint-collection-docs --plugin-docs --skip-rstcheck .collections/ansible_collections/linkops/runbooks
+	antsibull-docs lint-collection-docs --plugin-docs --skip-rstcheck $(collection)
 
 build: ## build the tarball, install it into an empty path, and let the Galaxy importer look at it
 	python -m tests.tools.tarball
