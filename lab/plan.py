@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 from typing import TYPE_CHECKING
 
 from lab import address, binaries, component, control_plane, images, node, observers, packages, pki, probe, stores
+from lab.site import LabError
 from lab.steps import Step, Tell
 
 if TYPE_CHECKING:
@@ -78,8 +78,17 @@ def steps(lab: Lab, lock: int) -> list[Step]:
 
 
 def deploy_services(lab: Lab) -> None:
-    """Bring both systems to their known state; the Kubernetes client is loaded only here, where it is needed."""
-    importlib.import_module("lab.seed").seed(lab)
+    """Bring both systems to their known state; the Kubernetes client is loaded only here, where it is needed.
+
+    Raises LabError when a service does not get there, or a library is missing.
+    """
+    try:
+        known_state = importlib.import_module("lab.seed")
+    except ModuleNotFoundError as fault:
+        raise LabError(
+            f"{fault.name} is missing: `pip install -r requirements-dev.txt`, then run this again."
+        ) from None
+    known_state.seed(lab)
 
 
 def _component_step(lab: Lab, name: str, lock: int) -> Step:
@@ -89,8 +98,6 @@ def _component_step(lab: Lab, name: str, lock: int) -> Step:
 
 def _ensure_services(lab: Lab) -> str:
     """Deploy the services unless all of them are there and the last deployment went through; returns what was done."""
-    if importlib.util.find_spec("lab.seed") is None:
-        return "INTERIM: no lab.seed yet"
     whole = lab.state / "seeded"
     if whole.exists() and all(_exists(lab, deployment) for deployment in SEEDED):
         return "there"

@@ -51,7 +51,10 @@ def postgres(lab: Lab) -> Component:
     def prepare() -> None:
         home.mkdir(parents=True, exist_ok=True)
         home.chmod(0o700)  # who reaches the socket is trusted
-        (home / "run").mkdir(exist_ok=True)
+        # no process is left in our cgroup; a killed one that nobody has reaped yet would keep the next one out
+        (home / "data" / "postmaster.pid").unlink(missing_ok=True)
+        shutil.rmtree(home / "run", ignore_errors=True)
+        (home / "run").mkdir()
         give(home, UNPRIVILEGED)
         if not (home / "data").exists():
             _initialise(lab)
