@@ -70,7 +70,7 @@ class ActionModule(ActionBase):
 
     def _why_elsewhere(self, task_vars: dict[str, Any]) -> str:
         """Why the operation cannot run in this process, empty if it can."""
-        interpreter = task_vars.get("ansible_python_interpreter")
+        interpreter = self._templar.template(task_vars.get("ansible_python_interpreter"))
         if self._connection.transport != "local":
             return f"the connection is {self._connection.transport}"
         if self._task.async_val:
@@ -84,14 +84,14 @@ class ActionModule(ActionBase):
         return ""
 
     def _in_controller(self, task_vars: dict[str, Any]) -> dict[str, Any]:
-        module: Module = importlib.import_module(f"{_MODULES}.{self._task.resolved_action.rsplit('.', 1)[-1]}").MODULE
+        module: Module = importlib.import_module(f"{_MODULES}.{self._task.action.rsplit('.', 1)[-1]}").MODULE
         environment = self._environment()
         arguments = json.loads(json.dumps(self._task.args))  # plain data, free of the template engine's tags
         _from_environment(arguments, module, environment)
         validation = ArgumentSpecValidator(module.arguments, **module.rules).validate(arguments)
         secrets = tuple(validation._no_log_values)
-        if validation.errors:
-            raise AnsibleActionFail(redact_text(validation.errors.msg, secrets))
+        if validation.error_messages:
+            raise AnsibleActionFail(redact_text("; ".join(validation.error_messages), secrets))
         call = ControllerCall(
             validation.validated_parameters, check_mode=bool(self._task.check_mode), environment=environment
         )

@@ -37,7 +37,7 @@ class CallbackModule(CallbackBase):
     def v2_runner_on_ok(self, result: Any) -> None:
         """Remember a closing line."""
         content = result.result
-        if result.task.resolved_action == "linkops.runbooks.run_record" and "head" in content:
+        if result.task.action == "linkops.runbooks.run_record" and "head" in content:
             self._verdicts[result.host.get_name()] = content["msg"]
 
     def v2_playbook_on_stats(self, stats: Any) -> None:

@@ -4,8 +4,8 @@
 
 """Turning SIGINT and SIGTERM into an exception inside the engine.
 
-Neither C(always:) in a play nor C(finally) in an action plugin runs when ansible-playbook is stopped by a signal, so the
-engine takes the signal itself, cleans up undisturbed by further ones, and then passes it on.
+Neither C(always:) in a play nor C(finally) in an action plugin runs when ansible-playbook is stopped by a signal, so
+the engine takes the signal itself, cleans up undisturbed by further ones, and then passes it on.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def interruptible() -> Iterator[None]:
         yield
         return
 
-    def interrupt(signal_number: int, frame: FrameType | None) -> None:
+    def interrupt(signal_number: int, _frame: FrameType | None) -> None:
         for each in SIGNALS:
             signal.signal(each, signal.SIG_IGN)
         raise Interrupted(signal_number)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The operation behind M(linkops.runbooks.run_record): a run's first and last words, where record, cluster and S3 meet."""
+"""The operation behind M(linkops.runbooks.run_record): a run's first and last words; record, cluster and S3 meet here."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import getpass
 import os
 import secrets
 from collections.abc import Mapping
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,7 @@ def _open(call: Call) -> dict[str, Any]:
         )
     if params["record_sink"]:
         sink.parse(params["record_sink"])
-    now = datetime.now(timezone.utc)
+    now = datetime.now(UTC)
     run = {
         "id": f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}",
         "button": params["button"],
@@ -74,7 +74,7 @@ def _open(call: Call) -> dict[str, Any]:
 def _close(call: Call) -> dict[str, Any]:
     params, run = call.params, call.params["run"]
     status = params["status"]
-    seconds = (datetime.now(timezone.utc) - datetime.fromisoformat(run["started"])).total_seconds()
+    seconds = (datetime.now(UTC) - datetime.fromisoformat(run["started"])).total_seconds()
     sentence = redact_text(f"{params['sentence'].rstrip('.')}. It took {seconds:.1f} s.")
     result: dict[str, Any] = {
         "changed": False,
@@ -115,7 +115,7 @@ def _publish(call: Call, kept: record.RunRecord, head: str) -> str:
 
 def _deliver(call: Call, where: sink.Sink, name: str, files: Mapping[str, str]) -> str:
     if where.kind == "s3":
-        return sink.to_s3(where, name, files, _s3_client)
+        return sink.to_s3(where, name, files)
     namespace = call.params["run"]["namespace"]
     body = {
         "apiVersion": "v1",
@@ -134,29 +134,6 @@ def _deliver(call: Call, where: sink.Sink, name: str, files: Mapping[str, str]) 
                 raise
             cluster.patch(paths.path("ConfigMap", namespace, body["metadata"]["name"]), body, MERGE_PATCH)
     return f"configmap:{namespace}/{body['metadata']['name']}"
-
-
-def _s3_client() -> Any:
-    try:
-        import boto3
-        from botocore.exceptions import BotoCoreError, ClientError
-    except ImportError as missing:
-        raise OperatorError(
-            Fault("library_missing", f"boto3 cannot be imported ({missing}).", "Install boto3.")
-        ) from missing
-
-    class Client:
-        """boto3's S3 client with its faults as sentences."""
-
-        def put_object(self, **request: Any) -> None:
-            try:
-                boto3.client("s3").put_object(**request)
-            except (BotoCoreError, ClientError) as fault:
-                raise OperatorError(
-                    Fault("record_sink_failed", f"S3 refuses {request['Key']}: {fault}.", "")
-                ) from fault
-
-    return Client()
 
 
 def _place(run: Mapping[str, Any]) -> str:

@@ -15,8 +15,8 @@ HIDDEN = "[hidden]"
 # What a secret looks like in free text: credentials in a URL, bearer and basic tokens, vendor keys
 # (Stripe, AWS, Slack, OpenAI publish these prefixes), JSON web tokens, and name=value pairs that name a secret.
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"(?P<keep>[a-z][a-z0-9+.-]*://[^\s:/@]*:)[^\s@]+(?=@)", re.I), rf"\g<keep>{HIDDEN}"),
-    (re.compile(r"(?P<keep>\b(?:bearer|basic)\s+)[A-Za-z0-9._~+/=-]{8,}", re.I), rf"\g<keep>{HIDDEN}"),
+    (re.compile(r"(?P<keep>[a-z][a-z0-9+.-]*://[^\s:/@]*:)[^\s@]+(?=@)", re.IGNORECASE), rf"\g<keep>{HIDDEN}"),
+    (re.compile(r"(?P<keep>\b(?:bearer|basic)\s+)[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE), rf"\g<keep>{HIDDEN}"),
     (re.compile(r"\b(?:sk|rk|pk|whsec|xox[abprs])[_-][A-Za-z0-9_-]{8,}"), HIDDEN),
     (re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"), HIDDEN),
     (re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"), HIDDEN),
@@ -24,13 +24,13 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
         re.compile(
             r"(?P<keep>[\"']?\b[\w.-]*(?:password|passwd|secret|token|api[_-]?key|credential)[\w.-]*[\"']?\s*[=:]\s*[\"']?)"
             r"(?!\[hidden\])[^\s\"',;&}]{4,}",
-            re.I,
+            re.IGNORECASE,
         ),
         rf"\g<keep>{HIDDEN}",
     ),
 )
 _SECRET_NAME = re.compile(
-    r"password|passwd|secret|token|api[_-]?key|credential|private[_-]?key|dsn|database_url|redis_url", re.I
+    r"password|passwd|secret|token|api[_-]?key|credential|private[_-]?key|dsn|database_url|redis_url", re.IGNORECASE
 )
 
 

@@ -35,7 +35,7 @@ class Module:
         result = perform(self.operation, call, tuple(module.no_log_values))
         for sentence in call.warnings:
             module.warn(sentence)
-        if not module._diff:
+        if not module._diff:  # noqa: SLF001 (AnsibleModule has no public name for it)
             result.pop("diff", None)
         if result.get("failed"):
             module.fail_json(**result)
@@ -64,7 +64,7 @@ def perform(operation: Operation, call: Call, secrets: tuple[str, ...] = ()) -> 
             "reason": fault.reason,
             "faults": [each.as_result() for each in fault.faults],
         }
-    except Exception as defect:  # pylint: disable=broad-except
+    except Exception as defect:  # noqa: BLE001  # pylint: disable=broad-except
         said = f"{type(defect).__name__}: {defect}" if str(defect) else type(defect).__name__
         result = {
             "changed": False,

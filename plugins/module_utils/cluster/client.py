@@ -94,7 +94,7 @@ class Cluster:
 
     def text(self, path: str, **query: str) -> str:
         """Read a body that is not JSON, such as a log."""
-        return self._request("GET", path, query=query).data.decode("utf-8", "replace")
+        return str(self._request("GET", path, query=query).data, "utf-8", "replace")
 
     def proxied(self, path: str, timeout_seconds: float) -> tuple[int, str, str]:
         """A GET through a pod or service proxy: status, body, and who answered (C(service) or C(api server)).
@@ -226,8 +226,8 @@ def _message(body: bytes) -> str:
 
 def _cause(fault: Exception) -> str:
     """The innermost reason of a urllib3 exception in its own words, without object addresses."""
-    while getattr(fault, "reason", None) is not None and isinstance(fault.reason, Exception):
-        fault = fault.reason
+    while isinstance(inner := getattr(fault, "reason", None), Exception):
+        fault = inner
     text = re.sub(r"<[^>]*>:?\s*|\b\w*Connection\w*\([^)]*\):?\s*", "", str(fault)).strip(" .:")
     return redact_text(text or type(fault).__name__)
 

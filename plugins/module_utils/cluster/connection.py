@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Fault, OperatorError
@@ -58,8 +59,8 @@ def connect(params: Mapping[str, Any], environment: Mapping[str, str]) -> tuple[
 
 
 def _default_kubeconfig() -> str | None:
-    default = os.path.expanduser("~/.kube/config")
-    return default if os.path.exists(default) else None
+    default = Path("~/.kube/config").expanduser()
+    return str(default) if default.exists() else None
 
 
 def _explicit(params: Mapping[str, Any]) -> Any:
@@ -73,7 +74,7 @@ def _explicit(params: Mapping[str, Any]) -> Any:
 def _from_kubeconfig(path: str | None, params: Mapping[str, Any]) -> tuple[ApiClient, str]:
     named = params.get("context")
     for each in (path or "").split(os.pathsep):
-        if each and not os.path.exists(os.path.expanduser(each)):
+        if each and not Path(each).expanduser().exists():
             raise OperatorError(
                 Fault(
                     "kubeconfig_missing",
@@ -130,7 +131,7 @@ def _configured(configuration: Any, params: Mapping[str, Any]) -> ApiClient:
     for option, attribute in _EXPLICIT.items():
         if params.get(option):
             setattr(configuration, attribute, params[option])
-    if params.get("ca_cert") and not os.path.exists(params["ca_cert"]):
+    if params.get("ca_cert") and not Path(params["ca_cert"]).exists():
         raise OperatorError(
             Fault("ca_missing", f"The CA certificate {params['ca_cert']} does not exist.", "Correct ca_cert.")
         )

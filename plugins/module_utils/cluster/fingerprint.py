@@ -4,8 +4,8 @@
 
 """Which ConfigMaps and Secrets a pod template uses, and a fingerprint of their content.
 
-A ReplicaSet stores names, not contents, so an old revision starts with today's configuration. The fingerprint that stood
-when a revision was verified tells whether that is a difference. It is an HMAC, since values are often easy to guess.
+A ReplicaSet stores names, not contents, so an old revision starts with today's configuration. The fingerprint that
+stood when a revision was verified tells whether that is a difference. It is an HMAC, since values are easy to guess.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 #: The Secret of the namespace that holds the HMAC key, under C(key).
-KEY_SECRET = "linkops-fingerprint"
+KEY_SECRET = "linkops-fingerprint"  # noqa: S105 (a name, not a secret)
 
 Reference = tuple[Literal["ConfigMap", "Secret"], str]
 

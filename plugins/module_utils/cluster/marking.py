@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import base64
 import secrets
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 from ..call import Call
 from ..errors import Fault, OperatorError
-from . import fingerprint, marks, paths, revisions, snapshot
+from . import fingerprint, marks, paths, snapshot
 from .client import MERGE_PATCH, ApiFault, Cluster
 from .leases import Held
 from .marks import Mark
@@ -72,7 +72,7 @@ def _annotations(call: Call, cluster: Cluster, revision: Revision, verdict: str)
         return None
     if standing and standing.verdict == verdict == "bad":
         return None
-    since = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    since = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     run = call.params["run"] or {}
     reason = call.params["reason"] or ""
     content = Mark("good" if verdict == "good" else "bad", since, prints, migration, str(run.get("id") or ""), reason)

@@ -4,9 +4,9 @@
 
 """Marks: what verification found out about a revision, kept on its ReplicaSet or ControllerRevision.
 
-The annotation's name ends in the pod-template-hash (or ControllerRevision hash) that the mark certifies, and it counts
-on that object alone. C(kubectl rollout undo) copies annotations from ReplicaSet to Deployment, and the controller copies
-them on to the next ReplicaSet: a mark that travelled so stands under a foreign hash and is nothing.
+The annotation's name ends in the pod-template-hash (or ControllerRevision hash) that the mark certifies, and it
+counts on that object alone. C(kubectl rollout undo) copies annotations from ReplicaSet to Deployment, and the
+controller copies them on to the next ReplicaSet: a mark that travelled so stands under a foreign hash and is nothing.
 """
 
 from __future__ import annotations

@@ -85,7 +85,8 @@ def images(template: Object) -> dict[str, str]:
 def bare_template(template: Object) -> dict[str, Any]:
     """A pod template without what controllers add (hash label, patch directive, nulls), fit to compare and to write.
 
-    kubectl deletes the hash label before it compares or patches back (kubernetes/kubectl:pkg/polymorphichelpers/rollback.go).
+    kubectl deletes the hash label before it compares or patches back
+    (kubernetes/kubectl:pkg/polymorphichelpers/rollback.go).
     """
     bare = {key: value for key, value in template.items() if key != "$patch"}
     metadata = {key: value for key, value in (bare.get("metadata") or {}).items() if value is not None}
@@ -126,7 +127,7 @@ def find(known: Iterable[Revision], number: int) -> Revision | None:
     listed = list(known)
     current = [revision for revision in listed if revision.number == number]
     earlier = [revision for revision in listed if number in revision.earlier]
-    return (current or earlier or [None])[-1]
+    return next(reversed(current or earlier), None)
 
 
 def find_image(known: Iterable[Revision], image: str) -> Revision | None:

@@ -43,7 +43,8 @@ def review(namespace: str) -> dict[str, Any]:
 
 def missing(answer: Mapping[str, Any], needed: Iterable[Right]) -> list[Right]:
     """The needed rights that no rule grants. Rules limited to resource names are counted, since the name may be ours;
-    an incomplete answer (an authorizer that cannot list its rules) counts as granted: the request itself will tell."""
+    an incomplete answer (an authorizer that cannot list its rules) counts as granted: the request itself will tell.
+    """
     status = answer.get("status") or {}
     rules: Sequence[Mapping[str, Any]] = status.get("resourceRules") or []
     if status.get("incomplete"):

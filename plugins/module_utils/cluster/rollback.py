@@ -18,8 +18,8 @@ from . import evidence, marks, paths, planning, revisions, snapshot
 from .client import MERGE_PATCH, ApiFault, Cluster
 from .leases import Held
 from .planning import Plan, Wish
-from .rights import right
 from .revisions import Revision
+from .rights import right
 from .session import opened
 from .snapshot import Fingerprints, Snapshot
 from .watching import RolloutWatch, Watched, watch

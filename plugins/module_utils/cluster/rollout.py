@@ -97,7 +97,7 @@ def _deployment(workload: Mapping[str, Any], status: Mapping[str, Any], target: 
     return Rollout("done", f"{updated} of {wanted} updated and available")
 
 
-def _stateful_set(workload: Mapping[str, Any], status: Mapping[str, Any], target: Revision | None) -> Rollout:
+def _stateful_set(workload: Mapping[str, Any], status: Mapping[str, Any], _target: Revision | None) -> Rollout:
     strategy = workload["spec"].get("updateStrategy") or {}
     wanted = desired_replicas(workload)
     ready, updated = int(status.get("readyReplicas") or 0), int(status.get("updatedReplicas") or 0)
@@ -116,7 +116,7 @@ def _stateful_set(workload: Mapping[str, Any], status: Mapping[str, Any], target
     return Rollout("done", f"{wanted} of {wanted} updated and ready")
 
 
-def _daemon_set(workload: Mapping[str, Any], status: Mapping[str, Any], target: Revision | None) -> Rollout:
+def _daemon_set(workload: Mapping[str, Any], status: Mapping[str, Any], _target: Revision | None) -> Rollout:
     wanted = desired_replicas(workload)
     updated, available = int(status.get("updatedNumberScheduled") or 0), int(status.get("numberAvailable") or 0)
     if (workload["spec"].get("updateStrategy") or {}).get("type") == "OnDelete":

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Opening and closing an operation's connection: faults of the input and of the connection together, locks given back."""
+"""Opening and closing an operation's connection: all faults at once, locks given back when it is interrupted."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,8 +25,8 @@ class Snapshot:
     """One moment of a workload. C(pods) are its own pods only, whatever else the selector finds."""
 
     workload: dict[str, Any]
-    history: list[Mapping[str, Any]]
-    pods: list[Mapping[str, Any]]
+    history: Sequence[Mapping[str, Any]]
+    pods: Sequence[Mapping[str, Any]]
     revisions: list[Revision]
 
 
@@ -154,15 +154,10 @@ def _key(cluster: Cluster, namespace: str) -> tuple[bytes | None, str]:
 
 def _configuration(cluster: Cluster, namespace: str, reference: Reference) -> dict[str, Any] | None:
     try:
-        return cluster.get(paths.path(*_located(reference, namespace)))
+        return cluster.get(paths.path(reference[0], namespace, reference[1]))
     except ApiFault as fault:
         if fault.status == 403:
             return {"metadata": {}, "metadata_only": True}
         if fault.status == 404:
             return None
         raise
-
-
-def _located(reference: Reference, namespace: str) -> tuple[str, str, str]:
-    kind, name = reference
-    return kind, namespace, name

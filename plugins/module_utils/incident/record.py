@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,7 @@ class RunRecord:
     def note(self, event: str, **data: Any) -> None:
         """Append one event and move the chain's head; runs of one service that overlap take turns."""
         entry = {
-            "time": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
+            "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "run": self._run,
             "event": event,
             "data": redact(data, self._secrets),

@@ -53,8 +53,8 @@ _FACTS = ("button", "service", "system", "environment", "cluster", "namespace", 
 def render(entries: Iterable[Mapping[str, Any]], head: str) -> str:
     """The page for the lines of one run; every value in it is escaped."""
     listed = list(entries)
-    opened = next((entry["data"] for entry in listed if entry["event"] == "opened"), {})
-    closed = next((entry["data"] for entry in reversed(listed) if entry["event"] == "closed"), {})
+    opened: dict[str, Any] = next((entry["data"] for entry in listed if entry["event"] == "opened"), {})
+    closed: dict[str, Any] = next((entry["data"] for entry in reversed(listed) if entry["event"] == "closed"), {})
     environment = Environment(autoescape=True)
     return environment.from_string(_PAGE).render(
         title=f"{opened.get('button', 'run')} of {opened.get('service', 'unknown')}",

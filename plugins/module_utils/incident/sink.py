@@ -7,11 +7,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from ..errors import Fault, OperatorError
+
+try:
+    import boto3
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    BOTO3_MISSING: str | None = None
+except ImportError as missing:
+    BOTO3_MISSING = str(missing)
 
 _CONFIG_MAP = re.compile(r"configmap:(?P<name>[a-z0-9]([a-z0-9.-]*[a-z0-9])?)")
 _S3 = re.compile(r"s3://(?P<bucket>[a-z0-9.-]{3,63})(?:/(?P<prefix>.*))?")
@@ -54,10 +62,25 @@ def fitting(files: Mapping[str, str], most_bytes: int = MOST_BYTES) -> dict[str,
     return kept
 
 
-def to_s3(sink: Sink, run: str, files: Mapping[str, str], client: Callable[[], object]) -> str:
-    """Put every file under C(PREFIX/RUN/); returns the address."""
+def to_s3(sink: Sink, run: str, files: Mapping[str, str]) -> str:
+    """Put every file under C(PREFIX/RUN/); returns the address. Credentials are those that boto3 finds."""
+    if BOTO3_MISSING:
+        raise OperatorError(
+            Fault(
+                "library_missing",
+                f"boto3 cannot be imported ({BOTO3_MISSING}).",
+                "Install boto3 for an S3 record_sink.",
+            )
+        )
     base = "/".join(part for part in (sink.prefix, run) if part)
-    s3 = client()
-    for name, content in files.items():
-        s3.put_object(Bucket=sink.name, Key=f"{base}/{name}", Body=content.encode())  # type: ignore[attr-defined]
+    try:
+        s3 = boto3.client("s3")
+        for name, content in files.items():
+            s3.put_object(Bucket=sink.name, Key=f"{base}/{name}", Body=content.encode())
+    except (BotoCoreError, ClientError) as fault:
+        raise OperatorError(
+            Fault(
+                "record_sink_failed", f"S3 does not take the record: {fault}.", "Check the bucket and its permissions."
+            )
+        ) from fault
     return f"s3://{sink.name}/{base}"
