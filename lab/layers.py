@@ -12,12 +12,14 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import stat
 import tarfile
-from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
 
 CHUNK = 1 << 20  # bytes
 
@@ -101,8 +103,8 @@ def _walk(source: Path, place: str, keep: Callable[[str], bool]) -> Iterable[tup
     if place:
         yield source, place
     if source.is_dir() and not source.is_symlink():
-        for entry in sorted(os.listdir(source)):
-            yield from _walk(source / entry, f"{place}/{entry}" if place else entry, keep)
+        for entry in sorted(source.iterdir(), key=lambda path: path.name):
+            yield from _walk(entry, f"{place}/{entry.name}" if place else entry.name, keep)
 
 
 def _pack(archive: tarfile.TarFile, path: Path, name: str, seen: dict[tuple[int, int], str]) -> None:
@@ -110,7 +112,7 @@ def _pack(archive: tarfile.TarFile, path: Path, name: str, seen: dict[tuple[int,
     info = _member(name, stat.S_IMODE(status.st_mode))
     info.uid, info.gid = status.st_uid, status.st_gid
     if stat.S_ISLNK(status.st_mode):
-        info.type, info.linkname = tarfile.SYMTYPE, os.readlink(path)
+        info.type, info.linkname = tarfile.SYMTYPE, str(path.readlink())
     elif stat.S_ISDIR(status.st_mode):
         info.type = tarfile.DIRTYPE
     elif stat.S_ISREG(status.st_mode):
@@ -146,7 +148,9 @@ def pack_files(target: Path, files: Mapping[str, bytes]) -> Layer:
 def write_archive(target: Path, images: Iterable[Image]) -> None:
     """Write a docker archive with all images; every layer is in it once. The file appears whole or not at all."""
     part = target.with_suffix(".part")
-    manifest, configurations, layers = [], {}, {}
+    manifest: list[dict[str, object]] = []
+    configurations: dict[str, bytes] = {}
+    layers: dict[str, Path] = {}
     for image in images:
         configuration = image.configuration()
         name = f"{hashlib.sha256(configuration).hexdigest()}.json"

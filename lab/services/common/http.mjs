@@ -145,6 +145,12 @@ export const serve = ({ name, port, routes, origins = [], forbidOthers = false, 
   return server
 }
 
+/** A function that makes its value at the first call and keeps it. */
+export const once = make => {
+  let made
+  return () => (made ??= make())
+}
+
 /** The answer of `promise`, or an error after `milliseconds`: a health check must never hang. */
 export const within = (milliseconds, promise) => {
   let timer

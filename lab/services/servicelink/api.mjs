@@ -8,14 +8,12 @@ import { scryptSync, timingSafeEqual } from 'node:crypto'
 import { PrismaClient } from '@prisma/client'
 import { PrismaPg } from '@prisma/adapter-pg'
 import { Redis } from 'ioredis'
-import { Queue } from 'bullmq'
-import jwt from 'jsonwebtoken'
-import Stripe from 'stripe'
-import { HttpError, answers, serve } from '../common/http.mjs'
+import { HttpError, answers, once, serve } from '../common/http.mjs'
 import { realtime } from './realtime.mjs'
 import { loginThrottle } from './throttle.mjs'
 
 const jwtSecret = required('JWT_SECRET')
+const stripeKey = required('STRIPE_SECRET_KEY')
 const webhookSecret = required('STRIPE_WEBHOOK_SECRET')
 const origins = list(process.env.CORS_ORIGIN)
 
@@ -28,13 +26,18 @@ const prisma = new PrismaClient({
   }),
 })
 const redis = new Redis(required('REDIS_URL'), {
-  connectionName: 'servicelink-api', enableOfflineQueue: false, maxRetriesPerRequest: 1, retryStrategy: attempt => Math.min(attempt * 100, 1000),
+  connectionName: 'servicelink-api', maxRetriesPerRequest: 1, retryStrategy: attempt => Math.min(attempt * 100, 1000),
 })
 redis.on('error', error => log('warn', 'redis', { error: error.message }))
-const reminders = new Queue('reminders', { connection: redis })
-reminders.on('error', error => log('warn', 'queue reminders', { error: error.message }))
-const stripe = new Stripe(process.env.STRIPE_SECRET_KEY || 'sk_test_lab')
 const throttle = loginThrottle(redis)
+
+// What no health check needs is loaded at its first use: it would double the processor time of a start.
+const jwt = once(async () => (await import('jsonwebtoken')).default)
+const stripe = once(async () => new (await import('stripe')).default(stripeKey))
+const reminders = once(async () => {
+  const { Queue } = await import('bullmq')
+  return new Queue('reminders', { connection: redis }).on('error', error => log('warn', 'queue reminders', { error: error.message }))
+})
 
 const health = async () => {
   const [database, cache] = await Promise.all([
@@ -64,12 +67,14 @@ const login = async ({ request, json }) => {
   const user = await prisma.user.findUnique({ where: { email }, select: { id: true, role: true, passwordHash: true } })
   const headers = await throttle(request, email, user?.role)
   if (!user || !matches(password, user.passwordHash)) throw new HttpError(401, 'Invalid credentials', headers)
-  return { status: 201, content: { accessToken: jwt.sign({ sub: user.id, role: user.role }, jwtSecret, { expiresIn: '15m' }) }, headers }
+  const accessToken = (await jwt()).sign({ sub: user.id, role: user.role }, jwtSecret, { expiresIn: '15m' })
+  return { status: 201, content: { accessToken }, headers }
 }
 
-const authenticated = request => {
+const authenticated = async request => {
+  const { verify } = await jwt()
   try {
-    return jwt.verify((request.headers.authorization ?? '').replace(/^Bearer /, ''), jwtSecret)
+    return verify((request.headers.authorization ?? '').replace(/^Bearer /, ''), jwtSecret)
   } catch {
     throw new HttpError(401, 'Unauthorized')
   }
@@ -88,20 +93,21 @@ const openJobs = async () => {
 }
 
 const createJob = async ({ request, json }) => {
-  const { sub } = authenticated(request)
+  const { sub } = await authenticated(request)
   const { title } = json()
   if (!title) throw new HttpError(400, 'title is required')
   const job = await prisma.job.create({ data: { title, customerId: sub }, select: { id: true, title: true, status: true } })
-  await reminders.add('job-created', { jobId: job.id }, { removeOnComplete: 1000, removeOnFail: 1000 })
+  await (await reminders()).add('job-created', { jobId: job.id }, { removeOnComplete: 1000, removeOnFail: 1000 })
   await redis.unlink(JOBS_CACHE)
   io.emit('job', job)
   return { status: 201, content: job, headers: {} }
 }
 
 const webhook = async ({ request, raw }) => {
+  const { webhooks } = await stripe()
   let event
   try {
-    event = stripe.webhooks.constructEvent(raw, request.headers['stripe-signature'] ?? '', webhookSecret)
+    event = webhooks.constructEvent(raw, request.headers['stripe-signature'] ?? '', webhookSecret)
   } catch (error) {
     log('error', 'POST stripe/webhook: Webhook signature verification failed', { error: error.message.split('\n')[0] })
     throw new HttpError(400, 'Webhook signature verification failed')
@@ -126,7 +132,7 @@ const server = serve({
     'POST /stripe/webhook': webhook,
   },
   stop: async () => {
-    await Promise.allSettled([prisma.$disconnect(), reminders.close(), subscriber.quit()])
+    await Promise.allSettled([prisma.$disconnect(), subscriber.quit()])
     await redis.quit()
   },
 })

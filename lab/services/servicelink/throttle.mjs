@@ -4,11 +4,8 @@
 
 // Login attempts are limited per user with the Redis storage of @nestjs/throttler's users.
 import { createHash } from 'node:crypto'
-import { createRequire } from 'node:module'
-import { HttpError } from '../common/http.mjs'
+import { HttpError, once } from '../common/http.mjs'
 import { log, number } from '../common/release.mjs'
-
-const { ThrottlerStorageRedisService } = createRequire(import.meta.url)('@nest-lab/throttler-storage-redis')
 
 export const THROTTLER = 'login'
 const CONTEXT = 'AuthController-login'
@@ -18,14 +15,17 @@ export const throttleKey = tracker => createHash('sha256').update(`${CONTEXT}-${
 
 /** A function that counts one attempt and throws 429 beyond the limit; the tracker is the e-mail address. */
 export const loginThrottle = redis => {
-  const storage = new ThrottlerStorageRedisService(redis)
+  const storage = once(async () => {
+    const { ThrottlerStorageRedisService } = await import('@nest-lab/throttler-storage-redis')
+    return new ThrottlerStorageRedisService(redis)
+  })
   const milliseconds = 1000 * number('AUTH_LOGIN_RATE_TTL_SECONDS', 60)
   const common = number('AUTH_LOGIN_RATE_LIMIT', 10)
   const limitOf = role => (role ? number(`AUTH_LOGIN_RATE_LIMIT_${role}`, common) : common)
   return async (request, email, role) => {
     const limit = limitOf(role)
     const tracker = email.toLowerCase()
-    const hits = await storage.increment(throttleKey(tracker), milliseconds, limit, milliseconds, THROTTLER)
+    const hits = await (await storage()).increment(throttleKey(tracker), milliseconds, limit, milliseconds, THROTTLER)
     if (hits.isBlocked) {
       log('warn', 'Too many requests', { route: 'POST /auth/login', limit, retryAfter: hits.timeToBlockExpire })
       throw new HttpError(429, 'ThrottlerException: Too Many Requests', { [`retry-after-${THROTTLER}`]: hits.timeToBlockExpire, 'retry-after': hits.timeToBlockExpire })
