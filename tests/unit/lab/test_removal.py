@@ -1,0 +1,37 @@
+# Copyright: (c) 2026, linkops.runbooks contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What `down` takes away is the lab's own and nothing else."""
+
+from __future__ import annotations
+
+from lab.removal import without_kube_chains
+
+RULES = """\
+-P INPUT ACCEPT
+-P OUTPUT ACCEPT
+-N DOCKER
+-N KUBE-KUBELET-CANARY
+-N KUBE-SERVICES
+-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT
+-A OUTPUT -m comment --comment "kubernetes service portals" -j KUBE-SERVICES
+-A DOCKER -i docker0 -j RETURN
+-A KUBE-SERVICES -d 10.96.0.1/32 -p tcp -j KUBE-SVC-NPX46M4PTMTKRN6Y
+""".splitlines()
+
+
+def test_kube_chains_go_with_the_rules_that_lead_there() -> None:
+    assert without_kube_chains("nat", RULES).splitlines() == [
+        "*nat",
+        '-D OUTPUT -m comment --comment "kubernetes service portals" -j KUBE-SERVICES',
+        "-F KUBE-KUBELET-CANARY",
+        "-F KUBE-SERVICES",
+        "-X KUBE-KUBELET-CANARY",
+        "-X KUBE-SERVICES",
+        "COMMIT",
+    ]
+
+
+def test_rules_of_others_are_left_alone() -> None:
+    others = [rule for rule in RULES if "KUBE" not in rule]
+    assert without_kube_chains("nat", others) == ""
