@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The operation behind M(linkops.runbooks.run_record): a run's first and last words; record, cluster and S3 meet here."""
+"""The operation behind M(linkops.runbooks.run_record): a run's first and last words.
+
+Record, cluster and S3 meet here.
+"""
 
 from __future__ import annotations
 
@@ -55,9 +58,8 @@ def _open(call: Call) -> dict[str, Any]:
         "started": now.isoformat(timespec="milliseconds"),
         "record": "",
     }
-    call.say(
-        f"{run['button']} of {run['service']} | {_place(run)}{' | check mode, nothing is written' if call.check_mode else ''}"
-    )
+    checking = " | check mode, nothing is written" if call.check_mode else ""
+    call.say(f"{run['button']} of {run['service']} | {_place(run)}{checking}")
     if not call.check_mode:
         directory = Path(params["directory"]).expanduser() / run["environment"] / run["service"]
         kept = record.RunRecord(directory / f"{run['id']}-{run['button']}", run["id"])
@@ -117,11 +119,12 @@ def _deliver(call: Call, where: sink.Sink, name: str, files: Mapping[str, str]) 
     if where.kind == "s3":
         return sink.to_s3(where, name, files)
     namespace = call.params["run"]["namespace"]
+    config_map = f"{where.name}-{name.lower()}"
     body = {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {
-            "name": f"{where.name}-{name.lower()}",
+            "name": config_map,
             "labels": {"app.kubernetes.io/managed-by": "linkops.runbooks"},
         },
         "data": sink.fitting(files),
@@ -132,8 +135,8 @@ def _deliver(call: Call, where: sink.Sink, name: str, files: Mapping[str, str]) 
         except ApiFault as fault:
             if fault.status != 409:
                 raise
-            cluster.patch(paths.path("ConfigMap", namespace, body["metadata"]["name"]), body, MERGE_PATCH)
-    return f"configmap:{namespace}/{body['metadata']['name']}"
+            cluster.patch(paths.path("ConfigMap", namespace, config_map), body, MERGE_PATCH)
+    return f"configmap:{namespace}/{config_map}"
 
 
 def _place(run: Mapping[str, Any]) -> str:

@@ -22,7 +22,7 @@ from .redaction import redact_text
 
 @dataclass(frozen=True)
 class Module:
-    """A module of this collection. C(rules) are the further arguments of AnsibleModule, such as C(mutually_exclusive)."""
+    """A module of this collection. C(rules) are further arguments of AnsibleModule, such as C(mutually_exclusive)."""
 
     operation: Operation
     arguments: dict[str, dict[str, Any]]
@@ -70,7 +70,8 @@ def perform(operation: Operation, call: Call, secrets: tuple[str, ...] = ()) -> 
             "changed": False,
             "failed": True,
             "reason": "defect",
-            "msg": f"A defect of linkops.runbooks: {said.rstrip('.')}. Look at the service before you press again, and report it.",
+            "msg": f"A defect of linkops.runbooks: {said.rstrip('.')}. Look at the service before you press again, "
+            "and report it.",
         }
     if result.get("failed") and not isinstance(call.journal, NoJournal):
         call.journal.note("failed", reason=result.get("reason", ""), message=result["msg"])

@@ -10,10 +10,10 @@ module: run_record
 short_description: Open and close the record of a run
 version_added: 0.1.0
 description:
-  - Opening says which environment, cluster and namespace the run is for, refuses an inventory whose mandatory values are
-    unset, and makes a folder with the record's first line.
-  - Closing writes the verdict, makes the report for people, carries both to O(record_sink), and says in one sentence how
-    it ended and where the record is.
+  - Opening says which environment, cluster and namespace the run is for, refuses an inventory whose mandatory values
+    are unset, and makes a folder with the record's first line.
+  - Closing writes the verdict, makes the report for people, carries both to O(record_sink), and says in one sentence
+    how it ended and where the record is.
   - The lines of all runs of one service form one hash chain.
 author: linkops.runbooks contributors (@linkops)
 extends_documentation_fragment:

@@ -10,7 +10,8 @@ module: workload_rollback
 short_description: Roll a workload back to a revision and watch it
 version_added: 0.1.0
 description:
-  - Plans first. The target is O(revision), the newest revision that runs O(image), or without either the last known good.
+  - Plans first. The target is O(revision), the newest revision that runs O(image), or without either the last known
+    good.
   - Writes the target's template on exactly the state that was planned on, and watches until the rollout is done as
     C(kubectl rollout status) defines it, or until the first fatal reason.
   - A failed rollout leaves evidence and is returned to the revision that was left, if that one was serving.
@@ -47,8 +48,8 @@ options:
     default: 2
   serving_pods:
     description:
-      - The pods that answered well before, from M(linkops.runbooks.service_health). They tell whether the version that is
-        left was serving; without them readiness does.
+      - The pods that answered well before, from M(linkops.runbooks.service_health). They tell whether the version that
+        is left was serving; without them readiness does.
     type: list
     elements: str
   evidence_first:
@@ -58,8 +59,8 @@ options:
     default: false
   prechecks:
     description:
-      - Check the cluster's uid, the rights, and the drift of configuration first. A role that planned in check mode just
-        before turns this off.
+      - Check the cluster's uid, the rights, and the drift of configuration first. A role that planned in check mode
+        just before turns this off.
     type: bool
     default: true
 attributes:

@@ -127,7 +127,8 @@ def _ending(ended: Mapping[str, Any]) -> str:
     if not ended:
         return ""
     signal = f", signal {ended['signal']}" if ended.get("signal") else ""
-    return f"exit code {ended.get('exitCode')}{signal}{' (' + ended['message'].strip() + ')' if ended.get('message') else ''}"
+    said = f" ({ended['message'].strip()})" if ended.get("message") else ""
+    return f"exit code {ended.get('exitCode')}{signal}{said}"
 
 
 def _conditions(pod: str, status: Mapping[str, Any]) -> list[Finding]:

@@ -54,8 +54,9 @@ def reverters(workload: Mapping[str, Any], target: Revision) -> list[str]:
     if applied and applied != {name: image for name, image in target.images.items() if name in applied}:
         shown = ", ".join(sorted(set(applied.values())))
         sentences.append(
-            f"last-applied-configuration holds {shown}, and the next apply of that manifest brings it back; before "
-            f"that, put the image of revision {target.number} into the manifest and check with: kubectl diff -f MANIFEST"
+            f"last-applied-configuration holds {shown}, and the next apply of that manifest brings it back; "
+            f"before that, put the image of revision {target.number} into the manifest and check with: "
+            "kubectl diff -f MANIFEST"
         )
     return sentences
 

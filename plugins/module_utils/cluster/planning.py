@@ -60,14 +60,15 @@ def plan(
     C(fingerprints) are those of the target's configuration today, C(None) where they were not read.
     """
     faults: list[Fault] = []
-    name = f"{workload['kind']} {workload['metadata']['name']}"
+    kind, metadata = workload["kind"], workload["metadata"]
+    name = f"{kind} {metadata['name']}"
     if workload["spec"].get("paused"):
+        resume = f"kubectl rollout resume {kind.lower()}/{metadata['name']} -n {metadata['namespace']}"
         faults.append(
             Fault(
                 "paused",
                 f"{name} is paused, so a rollback would be stored and not rolled out.",
-                f"See why it was paused, then: kubectl rollout resume {workload['kind'].lower()}/{workload['metadata']['name']}"
-                f" -n {workload['metadata']['namespace']} (all pending template edits go out with it).",
+                f"See why it was paused, then: {resume} (all pending template edits go out with it).",
             )
         )
     source = revisions.active_revision(known)
@@ -97,7 +98,7 @@ def choose(known: Sequence[Revision], wish: Wish, name: str) -> tuple[Revision |
         found = revisions.find(known, int(wish.revision))
         return found, None if found else Fault(
             "revision_unknown",
-            f"{name} has no revision {wish.revision}; it was never there or is collected as garbage. There are: {listed}.",
+            f"{name} has no revision {wish.revision}: never there, or collected as garbage. There are: {listed}.",
             "Choose one of these, or deploy the version you want.",
         )
     if wish.image:
@@ -134,20 +135,20 @@ def wish_fault(wish: Wish) -> Fault | None:
 def table(known: Sequence[Revision], target: Revision) -> list[str]:
     """The revisions for the operator, newest first; an arrow points to the target."""
     rows = [("", "revision", "earlier", "image", "since", "pods", "mark", "config", "change cause")]
-    for each in reversed(known):
-        rows.append(
-            (
-                "->" if each is target else " *" if each.active else "",
-                str(each.number),
-                ",".join(str(number) for number in each.earlier) or "-",
-                ", ".join(dict.fromkeys(each.images.values())),
-                each.created,
-                f"{each.ready}/{each.replicas}",
-                each.mark.verdict if each.mark else "-",
-                fingerprint.summary(each.mark.fingerprint.values() if each.mark else ()),
-                each.change_cause or "-",
-            )
+    rows += [
+        (
+            "->" if each is target else " *" if each.active else "",
+            str(each.number),
+            ",".join(str(number) for number in each.earlier) or "-",
+            ", ".join(dict.fromkeys(each.images.values())),
+            each.created,
+            f"{each.ready}/{each.replicas}",
+            each.mark.verdict if each.mark else "-",
+            fingerprint.summary(each.mark.fingerprint.values() if each.mark else ()),
+            each.change_cause or "-",
         )
+        for each in reversed(known)
+    ]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
     return [
         "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]) for row in rows

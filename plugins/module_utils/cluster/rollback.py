@@ -29,7 +29,10 @@ WRITE_ATTEMPTS = 5
 
 
 def rollback(call: Call) -> dict[str, Any]:
-    """Roll back as C(call.params) ask; in check mode only plan. See M(linkops.runbooks.workload_rollback) for results."""
+    """The operation behind M(linkops.runbooks.workload_rollback): roll back as C(call.params) ask.
+
+    In check mode it only plans.
+    """
     params = call.params
     wish = Wish(params["revision"] or "", params["image"] or "", params["allow_schema_mismatch"])
     with opened(call, planning.wish_fault(wish)) as (cluster, held):
@@ -185,7 +188,7 @@ def _stays(planned: Plan, watched: Watched, served: bool) -> str:
     if planned.source is None:
         return "The template it had before belongs to no revision, so there is nothing to return to."
     if not served:
-        return f"Revision {planned.source.number} was not serving either, so it is not returned to; choose another revision."
+        return f"Revision {planned.source.number} was not serving either, so it is not returned to; choose another one."
     return ""
 
 
@@ -209,14 +212,10 @@ def _return(call: Call, cluster: Cluster, held: Held, planned: Plan, told: str) 
     except OperatorError as fault:
         return {"returned": False, "msg": f"{told} The return to revision {source.number} failed too: {fault}"}
     if watched.state == "done":
-        return {
-            "returned": True,
-            "msg": f"{told} It was returned to revision {source.number}, which serves again after {watched.seconds:.1f} s.",
-        }
-    return {
-        "returned": False,
-        "msg": f"{told} The return to revision {source.number} failed too: {watched.detail}. State left: {_state(watched)}.",
-    }
+        again = f"revision {source.number}, which serves again after {watched.seconds:.1f} s"
+        return {"returned": True, "msg": f"{told} It was returned to {again}."}
+    why = f"{watched.detail}. State left: {_state(watched)}"
+    return {"returned": False, "msg": f"{told} The return to revision {source.number} failed too: {why}."}
 
 
 def _keep_evidence(

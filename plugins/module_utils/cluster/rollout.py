@@ -28,8 +28,8 @@ class Rollout:
 def judge(workload: Mapping[str, Any], target: Revision | None = None) -> Rollout:
     """The state of a workload's rollout to its present template.
 
-    C(target) guards against a C(ProgressDeadlineExceeded) left over from another ReplicaSet: the condition names the one
-    that timed out, and the controller leaves it standing until the new one makes progress.
+    C(target) guards against a C(ProgressDeadlineExceeded) left over from another ReplicaSet: the condition names the
+    one that timed out, and the controller leaves it standing until the new one makes progress.
     """
     status = workload.get("status") or {}
     if int(workload["metadata"].get("generation") or 0) > int(status.get("observedGeneration") or 0):

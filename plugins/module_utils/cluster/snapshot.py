@@ -104,14 +104,14 @@ def check_cluster(cluster: Cluster, cluster_uid: str | None) -> Fault | None:
     except ApiFault as fault:
         return Fault(
             "cluster_unverified",
-            f"The inventory pins cluster_uid, but {cluster.name} does not show the uid of kube-system: {fault.message}.",
+            f"The inventory pins cluster_uid, but {cluster.name} hides the uid of kube-system: {fault.message}.",
             "Grant get on the namespace kube-system to these credentials.",
         )
     if actual == cluster_uid:
         return None
     return Fault(
         "wrong_cluster",
-        f"{cluster.name} is not the cluster of this inventory: its kube-system has uid {actual}, pinned is {cluster_uid}.",
+        f"{cluster.name} is not the cluster of this inventory: kube-system has uid {actual}, pinned is {cluster_uid}.",
         "Check context and inventory; nothing was changed.",
     )
 

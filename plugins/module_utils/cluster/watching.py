@@ -193,7 +193,8 @@ def watch(
                 say(line)
                 said, said_at = line, deadline.elapsed
     found = next(iter(state.findings()), None)
-    detail = f"not done after {deadline.seconds:.0f} s: {state.judge()[0].detail}; {state.waiting_for() or 'no pod says why'}"
+    why = state.waiting_for() or "no pod says why"
+    detail = f"not done after {deadline.seconds:.0f} s: {state.judge()[0].detail}; {why}"
     return _ended(state, "timeout", rollout.Rollout("failed", detail, "deadline"), deadline, freed, found)
 
 

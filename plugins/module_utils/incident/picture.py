@@ -16,7 +16,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 
 
 def rollout_svg(timeline: Sequence[Mapping[str, Any]]) -> str:
-    """Stacked steps: one band per revision, filled where pods are ready, pale where they are not yet; empty without data."""
+    """Stacked steps, one band per revision: filled where pods are ready, pale where not yet; empty without data."""
     if not timeline:
         return ""
     names = sorted({name for point in timeline for name in point["revisions"]}, key=lambda name: (len(name), name))
@@ -67,5 +67,6 @@ def _axes(end: float, most: int) -> str:
     return (
         f'<line x1="{LEFT}" y1="{floor}" x2="{WIDTH - 10}" y2="{floor}" stroke="currentColor"/>'
         f'<line x1="{LEFT}" y1="25" x2="{LEFT}" y2="{floor}" stroke="currentColor"/>'
-        f'<text x="{LEFT - 6}" y="30" text-anchor="end">{most}</text><text x="{LEFT - 6}" y="{floor}" text-anchor="end">0</text>{ticks}'
+        f'<text x="{LEFT - 6}" y="30" text-anchor="end">{most}</text>'
+        f'<text x="{LEFT - 6}" y="{floor}" text-anchor="end">0</text>{ticks}'
     )

@@ -29,7 +29,8 @@ body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto
 h1 { font-size: 1.4rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
 .verdict { padding: .8rem 1rem; border-left: .5rem solid; font-weight: 600; }
 .pass { border-color: #009E73; } .fail { border-color: #D55E00; } .unknown { border-color: #E69F00; }
-table { border-collapse: collapse; width: 100%; } td, th { text-align: left; padding: .25rem .6rem; vertical-align: top; }
+table { border-collapse: collapse; width: 100%; }
+td, th { text-align: left; padding: .25rem .6rem; vertical-align: top; }
 tr { border-bottom: 1px solid #8884; } code, pre { font: 13px/1.4 ui-monospace, monospace; }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; margin: 0; }
 </style></head><body>
@@ -42,7 +43,8 @@ pre { white-space: pre-wrap; overflow-wrap: anywhere; margin: 0; }
 {% if warnings %}<h2>Warnings</h2><ul>{% for warning in warnings %}<li>{{ warning }}</li>{% endfor %}</ul>{% endif %}
 <h2>What happened</h2>
 <table><tr><th>time</th><th>event</th><th>details</th></tr>
-{% for entry in entries %}<tr><td>{{ entry.time }}</td><td>{{ entry.event }}</td><td><pre>{{ entry.details }}</pre></td></tr>
+{% for entry in entries %}<tr><td>{{ entry.time }}</td><td>{{ entry.event }}</td>
+<td><pre>{{ entry.details }}</pre></td></tr>
 {% endfor %}</table>
 <p>Head of the record chain: <code>{{ head }}</code></p>
 </body></html>

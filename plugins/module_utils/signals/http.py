@@ -17,7 +17,7 @@ MOST_BYTES = 1 << 20
 
 
 def get(url: str, timeout_seconds: float, validate_certs: bool = True) -> tuple[int, str] | Verdict:
-    """Status and body; status 0 with the reason where nobody answered; a verdict of unknown where nobody could be asked."""
+    """Status and body; status 0 with the reason where nobody answered; unknown where nobody could be asked."""
     try:
         answer = open_url(
             url,

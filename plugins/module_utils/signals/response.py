@@ -43,7 +43,7 @@ def judge(who: str, status: int, body: str, expect: Mapping[str, Any]) -> Verdic
 
 
 def judge_refusal(who: str, status: int, body: str) -> Verdict:
-    """The verdict where the API server's proxy answered in the pod's place: refused is an answer, anything else is not."""
+    """The verdict where the API server's proxy answered in the pod's place: only a refusal counts as an answer."""
     message = redact_text(str((_loaded(body) or {}).get("message") or body))[:300]
     if _REFUSED.search(message):
         return Verdict("fail", f"{who} refuses connections: {message}", {"status": status})
