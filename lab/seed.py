@@ -94,13 +94,16 @@ def _connected(lab: Lab, role: str) -> psycopg2.extensions.connection:
 def _servicelink(cluster: Cluster) -> None:
     production = manifests("servicelink.yml")
     _apply(cluster, SERVICELINK, production, "Service")
-    api = deploy(cluster, SERVICELINK, blueprint(IMAGE), HISTORY, 2)
-    _migrate(cluster)
-    _fill(cluster)
-    others = [item for item in production if item["kind"] == "Deployment" and item["metadata"]["name"] != api.name]
+    others = [
+        item for item in production if item["kind"] == "Deployment" and item["metadata"]["name"] != "servicelink-api"
+    ]
     _apply(cluster, SERVICELINK, others, "Deployment")
-    for workload in (api, *(Workload(cluster, SERVICELINK, item["metadata"]["name"]) for item in others)):
-        workload.wait_ready()
+    with ThreadPoolExecutor() as pool:
+        filled = pool.submit(_migrate_and_fill, cluster)
+        deploy(cluster, SERVICELINK, blueprint(IMAGE), HISTORY, 2).wait_ready()
+        filled.result()
+    for item in others:
+        Workload(cluster, SERVICELINK, item["metadata"]["name"]).wait_ready()
 
 
 def _credlink(cluster: Cluster) -> None:
@@ -118,8 +121,8 @@ def _apply(cluster: Cluster, namespace: str, production: Iterable[Manifest], kin
             cluster.apply(manifest, namespace)
 
 
-def _migrate(cluster: Cluster) -> None:
-    """Run ``prisma migrate deploy`` of the newest image as a Job, as a deployment to production does."""
+def _migrate_and_fill(cluster: Cluster) -> None:
+    """Run ``prisma migrate deploy`` of the newest image as a Job, as a deployment to production does; then the rows."""
     container = {
         "name": "migrate",
         "image": NEWEST,
@@ -127,9 +130,10 @@ def _migrate(cluster: Cluster) -> None:
         "envFrom": [{"secretRef": {"name": "servicelink-secrets"}}],
     }
     template = {"spec": {"restartPolicy": "Never", "automountServiceAccountToken": False, "containers": [container]}}
-    name, path = "servicelink-migrate", PATHS["Job"].format(SERVICELINK)
+    name = "servicelink-migrate"
     job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name}}
-    cluster.request("POST", path, {**job, "spec": {"backoffLimit": 0, "template": template}})
+    spec = {"backoffLimit": 0, "ttlSecondsAfterFinished": 30, "template": template}
+    cluster.request("POST", PATHS["Job"].format(SERVICELINK), {**job, "spec": spec})
 
     def ended() -> bool:
         status = (cluster.get("Job", SERVICELINK, name) or {}).get("status", {})
@@ -138,7 +142,7 @@ def _migrate(cluster: Cluster) -> None:
         return bool(status.get("succeeded"))
 
     cluster.until(ended, lambda: f"Job {SERVICELINK}/{name} does not end: look at its pod with kubectl describe.")
-    cluster.remove("Job", SERVICELINK, name)
+    _fill(cluster)
 
 
 def _fill(cluster: Cluster) -> None:

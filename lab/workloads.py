@@ -178,8 +178,9 @@ def service(
 ) -> Workload:
     """Make a workload with the history ``versions`` (tags of ``image``, or Revisions), whatever had its name before.
 
-    The history is made without pods where the kind allows it; the last of ``versions`` is what then runs with ``replicas`` pods. ``then`` is
-    rolled out on top once those are ready, without waiting for it: a rollout in progress, or a stuck one.
+    The history is made without pods where the kind allows it; the last of ``versions`` is what then runs with
+    ``replicas`` pods. ``then`` is rolled out on top once those are ready, without waiting for it: a rollout in
+    progress, or a stuck one.
     ``behaviour`` (see lab/services/README.md) and ``environment`` apply to all revisions. ``change`` may edit the
     manifest before anything is created. ``wait=False`` returns without waiting for ready pods.
     The namespace, its configuration and its Secrets are made where they are missing, and a Service of the same name.
