@@ -93,7 +93,7 @@ def deploy_services(lab: Lab) -> None:
 
 def _component_step(lab: Lab, name: str, lock: int) -> Step:
     definition, after = COMPONENTS[name]
-    return Step(name, f"starting {name}", lambda _: component.ensure(lab, definition(lab), lock), after)
+    return Step(name, f"bringing up {name}", lambda _: component.ensure(lab, definition(lab), lock), after)
 
 
 def _ensure_services(lab: Lab) -> str:
