@@ -65,6 +65,12 @@ def desired_replicas(workload: Mapping[str, Any]) -> int:
     return 1 if replicas is None else int(replicas)
 
 
+def ready_replicas(workload: Mapping[str, Any]) -> int:
+    """How many pods its controller counts as ready."""
+    status = workload.get("status") or {}
+    return int(status.get("numberReady" if workload["kind"] == "DaemonSet" else "readyReplicas") or 0)
+
+
 def condition(workload: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
     """A status condition by type, empty when absent."""
     conditions: Sequence[Mapping[str, Any]] = (workload.get("status") or {}).get("conditions") or []

@@ -85,6 +85,8 @@ class RolloutWatch:
         if found:
             return rollout.Rollout("failed", str(found), found.reason), found
         state = rollout.judge(self.workload, self.target)
+        if state.state == "done" and self._ready() < rollout.ready_replicas(self.workload):
+            return rollout.Rollout("waiting", f"{state.detail}, its pods are being looked up"), None
         if state.state == "waiting" and self._complaint and not self.pods_of_target():
             return rollout.Rollout("failed", f"no pods can be created: {self._complaint}", "FailedCreate"), None
         return state, None
@@ -141,6 +143,14 @@ class RolloutWatch:
                 counted["ready"] += revisions.pod_is_ready(pod)
         if not self.timeline or self.timeline[-1]["revisions"] != picture:
             self.timeline.append({"seconds": round(seconds, 2), "revisions": picture})
+
+    def _ready(self) -> int:
+        """Ready pods that the watch has seen; it may be behind the workload's status."""
+        return sum(
+            1
+            for pod in self.pods.values()
+            if revisions.pod_is_ready(pod) and not pod["metadata"].get("deletionTimestamp")
+        )
 
     def _apply_pod(self, change: Change) -> None:
         name = change.entry["metadata"]["name"]
