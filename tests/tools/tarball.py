@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tarfile
@@ -28,6 +29,18 @@ def slipped(tarball: Path) -> list[str]:
     return [name for name in names if name.split("/")[0] not in SHIPPED or "__pycache__" in name or "/." in name]
 
 
+def find_playbooks(installed: Path) -> None:
+    """Let ansible-playbook find each installed playbook and its roles by its full name, from an empty folder."""
+    collection = installed / "ansible_collections/linkops/runbooks"
+    environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(installed)}
+    environment.pop("ANSIBLE_CONFIG", None)
+    names = [f"linkops.runbooks.{playbook.stem}" for playbook in sorted(collection.glob("playbooks/*.yml"))]
+    subprocess.run(
+        ["ansible-playbook", "-i", str(collection / "inventories/lab"), "--syntax-check", *names],
+        cwd=installed, env=environment, check=True,
+    )  # fmt: skip
+
+
 def main() -> int:
     """Print what was built; exit code 1 when a step fails or the tarball holds what it should not."""
     with tempfile.TemporaryDirectory(prefix="linkops-build-") as scratch:
@@ -41,6 +54,7 @@ def main() -> int:
             ["ansible-galaxy", "collection", "install", "--offline", "-p", str(installed), str(tarball)],
             cwd=scratch, check=True,
         )  # fmt: skip
+        find_playbooks(installed)
         return subprocess.run(
             [sys.executable, "-m", "galaxy_importer.main", str(tarball)], cwd=scratch, check=False
         ).returncode
