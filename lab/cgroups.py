@@ -11,13 +11,21 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from lab.site import LabError
+
 NAME = "linkops-lab"
 
 
 def hierarchies() -> list[Path]:
-    """Mount points of all cgroup hierarchies (one with cgroup v2, one for each controller with v1)."""
+    """Mount points of all cgroup hierarchies (one with cgroup v2, one for each controller with v1).
+
+    Raises LabError when there is none.
+    """
     mounts = [line.split() for line in Path("/proc/self/mountinfo").read_text().splitlines()]
-    return [Path(mount[4]) for mount in mounts if mount[mount.index("-") + 1] in ("cgroup", "cgroup2")]
+    found = [Path(mount[4]) for mount in mounts if mount[mount.index("-") + 1] in ("cgroup", "cgroup2")]
+    if not found:
+        raise LabError("No cgroup hierarchy is mounted: mount cgroup2 on /sys/fs/cgroup, then run this again.")
+    return found
 
 
 def _tracking() -> Path:

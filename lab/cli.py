@@ -132,6 +132,7 @@ def _seed(lab: Lab, _: argparse.Namespace) -> int:
 @contextmanager
 def _locked(lab: Lab) -> Iterator[int]:
     """Hold the machine's one lab lock; yields its descriptor. Waits for another `up` or `down`, and says so."""
+    lab.require_own_state()
     lab.cache.mkdir(parents=True, exist_ok=True)
     with (lab.cache / "lock").open("a+") as lock:
         try:

@@ -34,6 +34,7 @@ SECRETS = ("admin_token", "postgres_password", "servicelink_password", "credlink
 def ensure(lab: Lab) -> None:
     """Make what is missing of keys, certificates and passwords; what is whole stays as it is."""
     lab.state.mkdir(parents=True, exist_ok=True)
+    lab.mark.touch()
     lab.state.chmod(0o711)  # the databases run without privileges and must reach their own folders
     _ensure_secrets(lab)
     if not lab.service_account_key.exists():

@@ -46,6 +46,18 @@ class Lab:
         )
 
     @property
+    def mark(self) -> Path:
+        """What tells the lab's own state folder from somebody else's: `down` removes the folder whole."""
+        return self.state / ".linkops-lab"
+
+    def require_own_state(self) -> None:
+        """Raises LabError when the state folder holds what the lab did not make."""
+        if self.state.exists() and any(self.state.iterdir()) and not self.mark.exists():
+            raise LabError(
+                f"{self.state} is not the lab's: it holds other files. Point LINKOPS_LAB_STATE to a folder of its own."
+            )
+
+    @property
     def api_url(self) -> str:
         return f"https://127.0.0.1:{self.api_port}"
 

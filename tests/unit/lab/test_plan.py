@@ -83,6 +83,15 @@ def test_a_lab_that_was_never_up_says_so(tmp_path: Path) -> None:
         _ = Lab(state=tmp_path, cache=tmp_path).secrets
 
 
+def test_a_folder_of_somebody_else_is_never_taken_for_the_labs(lab: Lab, tmp_path: Path) -> None:
+    lab.require_own_state()
+    other = Lab(state=tmp_path, cache=lab.cache)
+    other.require_own_state()  # empty: may become the lab's
+    (tmp_path / "letters").touch()
+    with pytest.raises(LabError, match="LINKOPS_LAB_STATE"):
+        other.require_own_state()
+
+
 def test_a_folder_without_all_programs_is_refused(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "kube-apiserver").touch()
     monkeypatch.setenv("LAB_KUBE_BIN", str(tmp_path))
