@@ -84,6 +84,14 @@ class Cluster:
         ]
         return items
 
+    def create(self, manifest: Manifest, namespace: str, manager: str = "lab", *, unless_there: bool = False) -> None:
+        """Create the object; with ``unless_there`` one of that name may exist and stays as it is."""
+        try:
+            self.request("POST", PATHS[manifest["kind"]].format(namespace), manifest, {"fieldManager": manager})
+        except ApiException as refusal:
+            if not (unless_there and refusal.status == 409):
+                raise
+
     def apply(self, manifest: Manifest, namespace: str) -> Manifest:
         """Create the object, or bring it to the manifest (server-side apply, as its only manager)."""
         path = f"{PATHS[manifest['kind']].format(namespace)}/{manifest['metadata']['name']}"

@@ -18,7 +18,7 @@ import psycopg2
 import redis
 
 from lab import stores
-from lab.cluster import PATHS, Cluster, Manifest
+from lab.cluster import Cluster, Manifest
 from lab.images import SERVICES
 from lab.site import Lab, LabError
 from lab.workloads import Revision, Workload, blueprint, deploy, ensure_namespace, manifests, service
@@ -133,7 +133,7 @@ def _migrate_and_fill(cluster: Cluster) -> None:
     name = "servicelink-migrate"
     job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name}}
     spec = {"backoffLimit": 0, "ttlSecondsAfterFinished": 30, "template": template}
-    cluster.request("POST", PATHS["Job"].format(SERVICELINK), {**job, "spec": spec})
+    cluster.create({**job, "spec": spec}, SERVICELINK)
 
     def ended() -> bool:
         status = (cluster.get("Job", SERVICELINK, name) or {}).get("status", {})

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import yaml
 
-from lab.cluster import DEADLINE, PATHS, Cluster, Manifest
+from lab.cluster import DEADLINE, Cluster, Manifest
 from lab.site import Lab, LabError
 
 MANIFESTS = Path(__file__).parent / "manifests"
@@ -222,7 +222,7 @@ def deploy(
         manifest["spec"]["replicas"] = 0
     for rival in ("Deployment", "StatefulSet", "DaemonSet"):
         cluster.remove(rival, namespace, workload.name)
-    cluster.request("POST", PATHS[kind].format(namespace), manifest, {"fieldManager": "kubectl-create"})
+    cluster.create(manifest, namespace, manager="kubectl-create")
     workload.wait_recorded()
     for revision in history[1:]:
         workload.rollout(revision)
@@ -244,9 +244,8 @@ def ensure_namespace(cluster: Cluster, namespace: str) -> None:
             if manifest["kind"] == "ConfigMap":
                 cluster.apply(manifest, namespace)
     for name, data in _credentials(cluster.lab).items():
-        if cluster.get("Secret", namespace, name) is None:
-            secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": data}
-            cluster.request("POST", PATHS["Secret"].format(namespace), secret)
+        secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": data}
+        cluster.create(secret, namespace, unless_there=True)
 
 
 def _credentials(lab: Lab) -> dict[str, dict[str, str]]:
