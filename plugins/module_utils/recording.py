@@ -77,7 +77,8 @@ def _close(call: Call) -> dict[str, Any]:
     params, run = call.params, call.params["run"]
     status = params["status"]
     seconds = (datetime.now(UTC) - datetime.fromisoformat(run["started"])).total_seconds()
-    sentence = redact_text(f"{params['sentence'].rstrip('.')}. It took {seconds:.1f} s.")
+    said = " ".join(params["sentence"].split()).rstrip(".")
+    sentence = redact_text(f"{said}. It took {seconds:.1f} s.")
     result: dict[str, Any] = {
         "changed": False,
         "status": status,

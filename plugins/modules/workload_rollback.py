@@ -46,12 +46,11 @@ options:
       - From this number of restarts on, a crashing container ends the rollout.
     type: int
     default: 2
-  serving_pods:
+  source_served:
     description:
-      - The pods that answered well before, from M(linkops.runbooks.service_health). They tell whether the version that
-        is left was serving; without them readiness does.
-    type: list
-    elements: str
+      - Whether the version that is left was serving, as M(linkops.runbooks.service_health) found out. A failed rollout
+        is returned only to a version that was. Without it, the readiness of its pods tells.
+    type: bool
   evidence_first:
     description:
       - Keep the evidence bundle before anything is written; for a return from a version that rolled out and fails.
@@ -133,6 +132,11 @@ to_name:
   description: ReplicaSet or ControllerRevision of the target.
   returned: when a plan was possible
   type: str
+from_pods:
+  description: Names of the ready pods that run the revision that is left.
+  returned: when a plan was possible
+  type: list
+  elements: str
 fingerprints:
   description: HMAC of each ConfigMap and Secret that the target uses, as they are now.
   returned: with O(prechecks)
@@ -212,7 +216,7 @@ MODULE = Module(
         "allow_schema_mismatch": {"type": "bool", "default": False},
         "deadline_seconds": {"type": "int", "default": 300},
         "crash_restarts": {"type": "int", "default": 2},
-        "serving_pods": {"type": "list", "elements": "str"},
+        "source_served": {"type": "bool"},
         "evidence_first": {"type": "bool", "default": False},
         "prechecks": {"type": "bool", "default": True},
     },

@@ -69,7 +69,11 @@ class Cluster:
         return self._json("GET", path, query=query)
 
     def items(self, path: str, **query: str) -> list[dict[str, Any]]:
-        """All items of a list, page by page."""
+        """All items of a list."""
+        return self.listed(path, **query)[0]
+
+    def listed(self, path: str, **query: str) -> tuple[list[dict[str, Any]], str]:
+        """All items of a list, page by page, and the resourceVersion to watch on from."""
         found: list[dict[str, Any]] = []
         query = {"limit": "500", **query}
         while True:
@@ -77,7 +81,7 @@ class Cluster:
             found += page.get("items") or []
             token = (page.get("metadata") or {}).get("continue")
             if not token:
-                return found
+                return found, page["metadata"]["resourceVersion"]
             query["continue"] = token
 
     def create(self, path: str, body: Mapping[str, Any], **query: str) -> dict[str, Any]:

@@ -81,6 +81,14 @@ def restart_counts(pod: Mapping[str, Any]) -> dict[str, int]:
     return {container["name"]: int(container.get("restartCount") or 0) for container in every}
 
 
+def past_restarts(pod: Mapping[str, Any]) -> dict[str, int]:
+    """Restarts of the containers that run now; one that does not run is not over its restarts."""
+    statuses = (pod.get("status") or {}).get("containerStatuses") or []
+    return {
+        each["name"]: int(each.get("restartCount") or 0) for each in statuses if "running" in (each.get("state") or {})
+    }
+
+
 def readiness_probe(template: Mapping[str, Any], container: str) -> str:
     """A container's readiness probe in words, empty if it has none."""
     for each in (template.get("spec") or {}).get("containers") or []:

@@ -19,6 +19,9 @@ from typing import Any, Literal
 #: The Secret of the namespace that holds the HMAC key, under C(key).
 KEY_SECRET = "linkops-fingerprint"  # noqa: S105 (a name, not a secret)
 
+#: Stands for the fingerprint of an object that the credentials may not read.
+UNREADABLE = "unreadable"
+
 Reference = tuple[Literal["ConfigMap", "Secret"], str]
 
 
@@ -40,9 +43,14 @@ def references(template: Mapping[str, Any]) -> list[Reference]:
 
 
 def fingerprint(entry: Mapping[str, Any], key: bytes | None) -> str:
-    """The fingerprint of one ConfigMap or Secret: C(hmac:...) of its data, or C(uid:...) without a key or its data."""
+    """The fingerprint of one ConfigMap or Secret: C(hmac:...) of its data, without a key C(uid:...) and resourceVersion.
+
+    An empty entry stands for one that these credentials may not read.
+    """
+    if not entry:
+        return UNREADABLE
     metadata = entry.get("metadata") or {}
-    if key is None or "metadata_only" in entry:
+    if key is None:
         return f"uid:{metadata.get('uid')}/{metadata.get('resourceVersion')}"
     content = {name: entry.get(name) or {} for name in ("data", "binaryData")}
     text = json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
@@ -60,6 +68,8 @@ def drift(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
             sentences.append(f"{name} is gone")
         elif name not in then:
             sentences.append(f"{name} was not seen when this revision was verified")
+        elif UNREADABLE in (then[name], now[name]):
+            sentences.append(f"whether {name} changed is unknown, these credentials may not read it")
         elif then[name] != now[name]:
             compared = then[name].startswith("hmac:") and now[name].startswith("hmac:")
             sentences.append(f"{name} was {'changed' if compared else 'touched'} since")

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..call import Call
 from ..errors import Fault, OperatorError
-from . import fingerprint, marks, paths, snapshot
+from . import fingerprint, marks, paths, revisions, snapshot
 from .client import MERGE_PATCH, ApiFault, Cluster
 from .leases import Held
 from .marks import Mark
@@ -23,37 +23,65 @@ from .session import opened
 
 def mark(call: Call) -> dict[str, Any]:
     """Mark a revision good, another one bad, or lift a mark; bad wins over good. Unchanged where the mark stands."""
-    params = call.params
     with opened(call) as (cluster, held):
-        kind, namespace = params["kind"], params["namespace"]
-        found = snapshot.read(cluster, namespace, kind, params["name"])
         changes: list[dict[str, str]] = []
-        for verdict in ("good", "bad", "absent"):
-            if not (wanted := params[verdict]):
-                continue
-            revision = _named(found.revisions, wanted, params["name"])
+        for verdict, revision in _wanted(call, cluster, held):
             body = _annotations(call, cluster, revision, verdict)
             if body is None:
                 continue
             changes.append({"revision": str(revision.number), "name": revision.name, "mark": verdict})
             if not call.check_mode:
-                held.renew()
-                path = paths.path(snapshot.history_kind(kind), namespace, revision.name)
-                cluster.patch(path, {"metadata": {"annotations": body}}, MERGE_PATCH)
+                held.renew_if_due()
+                cluster.patch(_path(call, revision.name), {"metadata": {"annotations": body}}, MERGE_PATCH)
                 call.journal.note("mark", revision=revision.number, name=revision.name, mark=verdict)
-        _remove_strays(call, cluster, held, found.workload)
         return {"changed": bool(changes), "marks": changes, "msg": _told(changes)}
 
 
-def _named(known: list[Revision], wanted: str, workload: str) -> Revision:
-    found = next((each for each in known if each.name == wanted or (wanted == "active" and each.active)), None)
-    if found is None:
+def _wanted(call: Call, cluster: Cluster, held: Held) -> list[tuple[str, Revision]]:
+    """The revisions to mark. Those that are named are read one by one, the active one takes the whole workload."""
+    wanted = [(verdict, call.params[verdict]) for verdict in ("good", "bad", "absent") if call.params[verdict]]
+    active = _active(call, cluster, held) if any(name == "active" for _verdict, name in wanted) else None
+    return [
+        (verdict, active if name == "active" and active else _read(call, cluster, name)) for verdict, name in wanted
+    ]
+
+
+def _active(call: Call, cluster: Cluster, held: Held) -> Revision:
+    params = call.params
+    found = snapshot.read(cluster, params["namespace"], params["kind"], params["name"], with_pods=False)
+    _remove_strays(call, cluster, held, found.workload)
+    active = revisions.active_revision(found.revisions)
+    if active is None:
         raise OperatorError(
             Fault(
-                "revision_unknown", f"{workload} has no revision named {wanted}.", "It may be garbage-collected by now."
+                "no_active_revision",
+                f"The template of {params['kind']} {params['name']} belongs to no revision yet.",
+                "Wait until its controller has seen it.",
             )
         )
-    return found
+    return active
+
+
+def _read(call: Call, cluster: Cluster, name: str) -> Revision:
+    workload = call.params["name"]
+    try:
+        entry = cluster.get(_path(call, name))
+    except ApiFault as fault:
+        if fault.status != 404:
+            raise
+        entry = {"metadata": {}}
+    owners = [each["name"] for each in entry["metadata"].get("ownerReferences") or [] if each.get("controller")]
+    if owners != [workload]:
+        raise OperatorError(
+            Fault(
+                "revision_unknown", f"{workload} has no revision named {name}.", "It may be garbage-collected by now."
+            )
+        )
+    return revisions.revision({**entry, "kind": snapshot.history_kind(call.params["kind"])})
+
+
+def _path(call: Call, name: str) -> str:
+    return paths.path(snapshot.history_kind(call.params["kind"]), call.params["namespace"], name)
 
 
 def _annotations(call: Call, cluster: Cluster, revision: Revision, verdict: str) -> dict[str, Any] | None:
@@ -82,22 +110,25 @@ def _annotations(call: Call, cluster: Cluster, revision: Revision, verdict: str)
 def _fingerprints(call: Call, cluster: Cluster, revision: Revision) -> dict[str, str]:
     """Those that the plan read already, else read now; the HMAC key is made where there is none yet."""
     namespace = call.params["namespace"]
-    if call.params["fingerprint_key"] == "present":
+    if call.params["fingerprint_key"] in ("present", "forbidden"):
         return dict(call.params["fingerprints"] or {})
     found = snapshot.read_fingerprints(cluster, namespace, revision.template)
-    if found.key != "absent" or not found.by_name or call.check_mode:
+    used = fingerprint.references(revision.template)
+    if found.key != "absent" or not used or call.check_mode:
         return found.by_name
+    key = secrets.token_bytes(32)
     try:
-        cluster.create(paths.path("Secret", namespace), _key_secret(namespace))
+        cluster.create(paths.path("Secret", namespace), _key_secret(namespace, key))
     except ApiFault as fault:
-        if fault.status == 403:
-            return found.by_name
-        if fault.status != 409:
+        if fault.status == 409:  # another run made it meanwhile
+            return snapshot.read_fingerprints(cluster, namespace, revision.template).by_name
+        if fault.status != 403:
             raise
-    return snapshot.read_fingerprints(cluster, namespace, revision.template).by_name
+        return snapshot.fingerprints(cluster, namespace, used, None)
+    return snapshot.fingerprints(cluster, namespace, used, key)
 
 
-def _key_secret(namespace: str) -> dict[str, Any]:
+def _key_secret(namespace: str, key: bytes) -> dict[str, Any]:
     return {
         "apiVersion": "v1",
         "kind": "Secret",
@@ -106,7 +137,7 @@ def _key_secret(namespace: str) -> dict[str, Any]:
             "namespace": namespace,
             "labels": {"app.kubernetes.io/managed-by": "linkops.runbooks"},
         },
-        "data": {"key": base64.b64encode(secrets.token_bytes(32)).decode()},
+        "data": {"key": base64.b64encode(key).decode()},
     }
 
 

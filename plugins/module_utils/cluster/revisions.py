@@ -113,13 +113,15 @@ def revisions(workload: Object, history: Iterable[Object], pods: Iterable[Object
     running = list(pods)
     mine = owned(history, workload)
     active = _active_name(workload, mine)
-    found = [
-        _from_replica_set(each, active)
-        if each.get("kind") == "ReplicaSet"
-        else _from_controller_revision(each, active, running)
-        for each in mine
-    ]
+    found = [revision(each, active, running) for each in mine]
     return sorted(found, key=lambda revision: (revision.number, revision.created))
+
+
+def revision(entry: Object, active: str = "", pods: Iterable[Object] = ()) -> Revision:
+    """One revision from its ReplicaSet or ControllerRevision; C(active) is the name of the active one."""
+    if entry.get("kind") == "ReplicaSet":
+        return _from_replica_set(entry, active)
+    return _from_controller_revision(entry, active, list(pods))
 
 
 def find(known: Iterable[Revision], number: int) -> Revision | None:

@@ -38,7 +38,8 @@ def rollback(call: Call) -> dict[str, Any]:
     with opened(call, planning.wish_fault(wish)) as (cluster, held):
         if params["prechecks"]:
             _precheck(cluster, params)
-        found = snapshot.read(cluster, params["namespace"], params["kind"], params["name"])
+        with_pods = params["prechecks"] or params["evidence_first"] or params["source_served"] is None
+        found = snapshot.read(cluster, params["namespace"], params["kind"], params["name"], with_pods)
         planned, prints = _planned(cluster, found, wish, params["prechecks"])
         if params["prechecks"]:
             _show(call, found, planned)
@@ -85,7 +86,7 @@ def _carry_out(call: Call, cluster: Cluster, held: Held, found: Snapshot, planne
     deadline = Deadline(call.params["deadline_seconds"])
     if call.params["evidence_first"]:
         _keep_evidence(call, cluster, found.workload, found.workload, found.pods)
-    served = _source_served(found, planned, call.params["serving_pods"])
+    served = _source_served(call, found, planned)
     if planned.changed:
         found, planned, workload = _write(call, cluster, held, found, planned, wish, deadline)
     else:
@@ -122,7 +123,7 @@ def _write(
             if fault.status != 409:
                 raise
             generation = found.workload["metadata"].get("generation")
-            found = snapshot.read(cluster, namespace, kind, name)
+            found = snapshot.read(cluster, namespace, kind, name, with_pods=False)
             foreign += found.workload["metadata"].get("generation") != generation
             if foreign > 1:
                 break
@@ -156,7 +157,7 @@ def _watched(
     workload: dict[str, Any],
     deadline: Deadline,
 ) -> Watched:
-    state = RolloutWatch(workload, target, found.revisions, found.pods, call.params["crash_restarts"])
+    state = RolloutWatch(workload, target, found.revisions, call.params["crash_restarts"])
     watched = watch(cluster, state, deadline, held, call.say)
     call.journal.note(
         "rollout",
@@ -169,14 +170,15 @@ def _watched(
     return watched
 
 
-def _source_served(found: Snapshot, planned: Plan, serving_pods: list[str] | None) -> bool:
-    """Whether the version that is left was serving: a pod of it answered well, or at least was ready."""
-    if planned.source is None:
-        return False
-    left = revisions.pods_of(planned.source, found.pods)
-    if serving_pods is None:
-        return any(revisions.pod_is_ready(pod) for pod in left)
-    return any(pod["metadata"]["name"] in serving_pods for pod in left)
+def _source_served(call: Call, found: Snapshot, planned: Plan) -> bool:
+    """Whether the version that is left was serving: as the caller found out, else by the readiness of its pods."""
+    served: bool | None = call.params["source_served"]
+    return bool(_ready(planned.source, found)) if served is None else served
+
+
+def _ready(revision: Revision | None, found: Snapshot) -> list[str]:
+    pods = revisions.pods_of(revision, found.pods) if revision else []
+    return sorted(pod["metadata"]["name"] for pod in pods if revisions.pod_is_ready(pod))
 
 
 def _stays(planned: Plan, watched: Watched, served: bool) -> str:
@@ -201,7 +203,7 @@ def _return(call: Call, cluster: Cluster, held: Held, planned: Plan, told: str) 
     call.say(f"returning to revision {source.number}, which was serving")
     deadline = Deadline(call.params["deadline_seconds"])
     try:
-        found = snapshot.read(cluster, namespace, kind, name)
+        found = snapshot.read(cluster, namespace, kind, name, with_pods=False)
         back = next((each for each in found.revisions if each.name == source.name), None)
         if back is None:
             raise OperatorError(Fault("revision_gone", f"Revision {source.number} is collected as garbage."))
@@ -247,6 +249,7 @@ def _described(found: Snapshot, planned: Plan, prints: Fingerprints) -> dict[str
         "revisions": [revision.as_result() for revision in found.revisions],
         "from_name": source.name if source else "",
         "to_name": target.name,
+        "from_pods": _ready(source, found),
         "fingerprints": prints.by_name,
         "fingerprint_key": prints.key,
         "ready_pods": sorted(pod["metadata"]["name"] for pod in found.pods if revisions.pod_is_ready(pod)),

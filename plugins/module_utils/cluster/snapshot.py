@@ -43,8 +43,8 @@ def history_kind(kind: str) -> str:
     return _HISTORY[kind]
 
 
-def read(cluster: Cluster, namespace: str, kind: str, name: str) -> Snapshot:
-    """Read a workload, its revisions and pods: three requests, bounded by the workload's label selector."""
+def read(cluster: Cluster, namespace: str, kind: str, name: str, with_pods: bool = True) -> Snapshot:
+    """Read a workload, its revisions and pods: three requests at most, bounded by the workload's label selector."""
     try:
         workload = {**cluster.get(paths.path(kind, namespace, name)), "kind": kind}
     except ApiFault as fault:
@@ -57,11 +57,8 @@ def read(cluster: Cluster, namespace: str, kind: str, name: str) -> Snapshot:
         for each in cluster.items(paths.path(_HISTORY[kind], namespace), labelSelector=selector)
     ]
     owners = {each["metadata"]["uid"] for each in revisions.owned(history, workload)} | {workload["metadata"]["uid"]}
-    pods = [
-        {**pod, "kind": "Pod"}
-        for pod in cluster.items(paths.path("Pod", namespace), labelSelector=selector)
-        if belongs(pod, owners)
-    ]
+    listed = cluster.items(paths.path("Pod", namespace), labelSelector=selector) if with_pods else []
+    pods = [{**pod, "kind": "Pod"} for pod in listed if belongs(pod, owners)]
     return Snapshot(workload, history, pods, revisions.revisions(workload, history, pods))
 
 
@@ -82,17 +79,25 @@ def selector_text(selector: Mapping[str, Any]) -> str:
 
 
 def read_fingerprints(cluster: Cluster, namespace: str, template: Mapping[str, Any]) -> Fingerprints:
-    """Fingerprint what a template uses; an object that is not there has none, one that may not be read is by uid."""
+    """Fingerprint what a template uses; an object that is not there has none.
+
+    Without a key nothing is read: there is no fingerprint to compare with, since the first mark makes the key.
+    """
     used = fingerprint.references(template)
-    if not used:
-        return Fingerprints({}, "absent")
-    key, state = _key(cluster, namespace)
+    key, state = _key(cluster, namespace) if used else (None, "absent")
+    if state == "absent":
+        return Fingerprints({}, state)
+    return Fingerprints(fingerprints(cluster, namespace, used, key), state)
+
+
+def fingerprints(cluster: Cluster, namespace: str, used: Iterable[Reference], key: bytes | None) -> dict[str, str]:
+    """The fingerprint of each object that is there, by C(Kind/name)."""
     found = {}
     for reference in used:
         entry = _configuration(cluster, namespace, reference)
         if entry is not None:
             found[fingerprint.label(reference)] = fingerprint.fingerprint(entry, key)
-    return Fingerprints(found, state)
+    return found
 
 
 def check_cluster(cluster: Cluster, cluster_uid: str | None) -> Fault | None:
@@ -157,7 +162,7 @@ def _configuration(cluster: Cluster, namespace: str, reference: Reference) -> di
         return cluster.get(paths.path(reference[0], namespace, reference[1]))
     except ApiFault as fault:
         if fault.status == 403:
-            return {"metadata": {}, "metadata_only": True}
+            return {}
         if fault.status == 404:
             return None
         raise

@@ -20,6 +20,8 @@ from .leases import Held
 from .revisions import Revision
 
 PROGRESS_SECONDS = 5.0
+# A rollout whose pods were restarted on the way is done only when they have stayed up for this long.
+CALM_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,8 @@ class Watched:
 class RolloutWatch:
     """The state of one rollout, fed with changes.
 
-    C(known) are the revisions before the rollout, C(earlier) its pods then: restarts and readiness they had are not
-    this rollout's doing.
+    C(known) are the revisions before the rollout. Restarts that a running container had when it was first seen are
+    history, not this rollout's doing.
     """
 
     def __init__(
@@ -50,7 +52,6 @@ class RolloutWatch:
         workload: dict[str, Any],
         target: Revision,
         known: Iterable[Revision],
-        earlier: Iterable[Mapping[str, Any]],
         crash_restarts: int,
     ) -> None:
         self.workload = workload
@@ -59,26 +60,29 @@ class RolloutWatch:
         self.timeline: list[dict[str, Any]] = []
         self._written = revisions.bare_template(workload["spec"]["template"])
         self._crash_restarts = crash_restarts
-        self._restarts = {pod["metadata"]["uid"]: diagnosis.restart_counts(pod) for pod in earlier}
+        self._restarts: dict[str, dict[str, int]] = {}
         self._numbers = {r.certified: r.number for r in known} | {r.name: r.number for r in known}
         self._owners = {revision.uid for revision in known} | {target.uid, workload["metadata"]["uid"]}
         self._complaint = ""
+        self._restarted = 0
+        self._restarted_at: float | None = None
 
-    def apply(self, change: Change) -> None:
-        """Take in one change."""
+    def apply(self, change: Change, seconds: float) -> None:
+        """Take in one change, seen at this second of the rollout."""
         if change.type == "RESET":
             if change.kind == "Pod":
                 self.pods.clear()
         elif change.kind == "Pod":
             self._apply_pod(change)
+            self._count_restarts(seconds)
         elif change.kind == "Event":
             if change.entry.get("type") == "Warning" and change.entry.get("reason") == "FailedCreate":
                 self._complaint = str(change.entry.get("message"))
         elif change.type != "DELETED":
             self.workload = change.entry
 
-    def judge(self) -> tuple[rollout.Rollout, Finding | None]:
-        """The rollout's state now, pod reasons before the controller's."""
+    def judge(self, seconds: float) -> tuple[rollout.Rollout, Finding | None]:
+        """The rollout's state at this second of it, pod reasons before the controller's."""
         if revisions.bare_template(self.workload["spec"]["template"]) != self._written:
             return rollout.Rollout("failed", "the template was changed by somebody else", "superseded"), None
         found = diagnosis.first_fatal(self.findings())
@@ -89,6 +93,8 @@ class RolloutWatch:
             return rollout.Rollout("waiting", f"{state.detail}, its pods are being looked up"), None
         if state.state == "waiting" and self._complaint and not self.pods_of_target():
             return rollout.Rollout("failed", f"no pods can be created: {self._complaint}", "FailedCreate"), None
+        if state.state == "done" and self._restarted_at is not None and seconds - self._restarted_at < CALM_SECONDS:
+            return rollout.Rollout("waiting", f"{state.detail}, but a pod was restarted just now"), None
         return state, None
 
     def findings(self) -> list[Finding]:
@@ -158,6 +164,17 @@ class RolloutWatch:
             self.pods.pop(name, None)
         elif snapshot.belongs(change.entry, self._owners):
             self.pods[name] = change.entry
+            self._restarts.setdefault(change.entry["metadata"]["uid"], diagnosis.past_restarts(change.entry))
+
+    def _count_restarts(self, seconds: float) -> None:
+        restarted = sum(
+            count - self._restarts[pod["metadata"]["uid"]].get(container, 0)
+            for pod in self.pods_of_target()
+            for container, count in diagnosis.restart_counts(pod).items()
+        )
+        if restarted > self._restarted:
+            self._restarted_at = seconds
+        self._restarted = restarted
 
 
 def watch(
@@ -178,7 +195,10 @@ def watch(
             kind, paths.path(kind, namespace), metadata["resourceVersion"], fieldSelector=f"metadata.name={name}"
         )
         selector = snapshot.selector_text(state.workload["spec"]["selector"])
-        feed.follow("Pod", paths.path("Pod", namespace), labelSelector=selector)
+        pods, version = cluster.listed(paths.path("Pod", namespace), labelSelector=selector)
+        for pod in pods:
+            state.apply(Change("Pod", "ADDED", {**pod, "kind": "Pod"}), deadline.elapsed)
+        feed.follow("Pod", paths.path("Pod", namespace), version, labelSelector=selector)
         if kind != "Deployment":  # a Deployment tells by its condition ReplicaFailure, the others by events only
             feed.follow(
                 "Event",
@@ -189,10 +209,10 @@ def watch(
         while not deadline.expired:
             change = feed.next(min(1.0, deadline.remaining))
             if change is not None:
-                state.apply(change)
+                state.apply(change, deadline.elapsed)
             held.renew_if_due()
             state.record(deadline.elapsed)
-            verdict, finding = state.judge()
+            verdict, finding = state.judge(deadline.elapsed)
             if verdict.state != "waiting":
                 ended: Any = "superseded" if verdict.reason == "superseded" else verdict.state
                 return _ended(state, ended, verdict, deadline, freed, finding)
@@ -204,7 +224,7 @@ def watch(
                 said, said_at = line, deadline.elapsed
     found = next(iter(state.findings()), None)
     why = state.waiting_for() or "no pod says why"
-    detail = f"not done after {deadline.seconds:.0f} s: {state.judge()[0].detail}; {why}"
+    detail = f"not done after {deadline.seconds:.0f} s: {state.judge(deadline.elapsed)[0].detail}; {why}"
     return _ended(state, "timeout", rollout.Rollout("failed", detail, "deadline"), deadline, freed, found)
 
 

@@ -13,14 +13,6 @@ from typing import Literal
 
 from ..errors import Fault, OperatorError
 
-try:
-    import boto3
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    BOTO3_MISSING: str | None = None
-except ImportError as missing:
-    BOTO3_MISSING = str(missing)
-
 _CONFIG_MAP = re.compile(r"configmap:(?P<name>[a-z0-9]([a-z0-9.-]*[a-z0-9])?)")
 _S3 = re.compile(r"s3://(?P<bucket>[a-z0-9.-]{3,63})(?:/(?P<prefix>.*))?")
 # A ConfigMap holds 1 MiB in all (kubernetes/kubernetes:pkg/apis/core/types.go, MaxSecretSize has the same limit).
@@ -64,14 +56,14 @@ def fitting(files: Mapping[str, str], most_bytes: int = MOST_BYTES) -> dict[str,
 
 def to_s3(sink: Sink, run: str, files: Mapping[str, str]) -> str:
     """Put every file under C(PREFIX/RUN/); returns the address. Credentials are those that boto3 finds."""
-    if BOTO3_MISSING:
+    try:
+        # Imported where it is needed: it would add half a second to every other run.
+        import boto3  # noqa: PLC0415
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+    except ImportError as missing:
         raise OperatorError(
-            Fault(
-                "library_missing",
-                f"boto3 cannot be imported ({BOTO3_MISSING}).",
-                "Install boto3 for an S3 record_sink.",
-            )
-        )
+            Fault("library_missing", f"boto3 cannot be imported ({missing}).", "Install boto3 for an S3 record_sink.")
+        ) from missing
     base = "/".join(part for part in (sink.prefix, run) if part)
     try:
         s3 = boto3.client("s3")
