@@ -37,6 +37,8 @@ PATHS = {
     "Lease": "/apis/coordination.k8s.io/v1/namespaces/{}/leases",
 }
 FOREGROUND = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Foreground"}
+BACKGROUND = {**FOREGROUND, "propagationPolicy": "Background"}
+OWNERS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job")  # of pods
 DEADLINE = 90.0  # seconds that a workload has to get where it should be on a busy machine
 
 
@@ -104,18 +106,17 @@ class Cluster:
         return self.request("PATCH", path, change, {"fieldManager": manager}, "application/strategic-merge-patch+json")
 
     def clear(self, namespace: str, kinds: Iterable[str]) -> None:
-        """Delete all objects of these kinds, dependents first, and wait until they are gone (at most DEADLINE)."""
+        """Delete all objects of these kinds, and wait until pods and what makes them are gone (at most DEADLINE)."""
         kinds = tuple(kinds)
-        spared = "metadata.name!=kube-root-ca.crt"
+        spared = {"fieldSelector": "metadata.name!=kube-root-ca.crt"}
         for kind in kinds:
-            self.request("DELETE", PATHS[kind].format(namespace), FOREGROUND, {"fieldSelector": spared})
-        for kind in kinds:
-            self._await_none(kind, namespace, spared)
+            self.request("DELETE", PATHS[kind].format(namespace), FOREGROUND if kind in OWNERS else BACKGROUND, spared)
+        for kind in (*OWNERS, "Pod"):
+            self._await_none(kind, namespace)
 
-    def _await_none(self, kind: str, namespace: str, selector: str) -> None:
-        path = PATHS[kind].format(namespace)
+    def _await_none(self, kind: str, namespace: str) -> None:
         self.until(
-            lambda: not self.request("GET", path, query={"fieldSelector": selector})["items"],
+            lambda: not self.list(kind, namespace),
             lambda: f"Objects of kind {kind} in namespace {namespace} do not go away: look for finalizers.",
         )
 

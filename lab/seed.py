@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import secrets
 from concurrent.futures import ThreadPoolExecutor
@@ -57,11 +58,12 @@ def seed(lab: Lab) -> None:
     Raises LabError when a database, the migration or a workload does not get there.
     """
     cluster = Cluster.of(lab)
-    with ThreadPoolExecutor() as pool:
+    # Two seeds at once would take each other's objects away: the second waits for the first.
+    with (lab.state / "seed.lock").open("w") as lock, ThreadPoolExecutor() as pool:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         list(pool.map(lambda namespace: _empty(cluster, namespace), (SERVICELINK, CREDLINK)))
         _empty_stores(lab)
-        steps = [pool.submit(_servicelink, cluster), pool.submit(_credlink, cluster)]
-        for step in steps:
+        for step in [pool.submit(_servicelink, cluster), pool.submit(_credlink, cluster)]:
             step.result()
 
 

@@ -317,13 +317,18 @@ def test_the_seed_makes_production_whatever_was_there(lab: Lab, cluster: Cluster
     assert autoscaler is not None
     assert (autoscaler["spec"]["minReplicas"], autoscaler["spec"]["maxReplicas"]) == (3, 10)
 
-    address = {"host": lab.node_address, "port": lab.postgres_port, "dbname": "servicelink", "user": "servicelink"}
-    with closing(psycopg2.connect(**address, password=lab.secrets["servicelink_password"])) as connection:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT migration_name, checksum, finished_at IS NULL, applied_steps_count FROM _prisma_migrations"
-            )
-            recorded = sorted(cursor.fetchall())
+    address: dict[str, Any] = {
+        "host": lab.node_address,
+        "port": lab.postgres_port,
+        "dbname": "servicelink",
+        "user": "servicelink",
+    }
+    address["password"] = lab.secrets["servicelink_password"]
+    with closing(psycopg2.connect(**address)) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            'SELECT migration_name, checksum, finished_at IS NULL, applied_steps_count FROM "_prisma_migrations"'
+        )
+        recorded = sorted(cursor.fetchall())
     folders = sorted((SERVICES / "servicelink/prisma/migrations").glob("*/migration.sql"))
     expected = [(path.parent.name, hashlib.sha256(path.read_bytes()).hexdigest(), False, 1) for path in folders]
     assert recorded == expected

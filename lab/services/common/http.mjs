@@ -140,6 +140,9 @@ export const serve = ({ name, port, routes, origins = [], forbidOthers = false, 
     })
     server.closeIdleConnections()
   }
+  // The Redis adapter publishes without waiting: a lost Redis must show in /health, not end the process.
+  process.on('unhandledRejection', error => log('error', 'ERROR unhandled rejection', { error: error?.message }))
+  process.removeAllListeners('SIGTERM') // the one for the time of the start
   process.on('SIGTERM', onSignal)
   process.on('SIGINT', onSignal)
   return server

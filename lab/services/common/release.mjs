@@ -38,6 +38,9 @@ export const number = (name, fallback) => {
   return Number.isFinite(value) ? value : fatal(`configuration: ${name}=${process.env[name]} is not a number`)
 }
 
+// PID 1 ignores a signal without a handler: a pod that is deleted while it starts would use up its grace period.
+if (behaviour !== 'ignore-term') process.on('SIGTERM', () => process.exit(0))
+
 const crashAfter = reason => setTimeout(() => fatal(reason), 1000 * number('CRASH_AFTER_SECONDS', 3))
 
 const leak = () => {

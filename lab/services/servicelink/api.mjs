@@ -132,8 +132,10 @@ const server = serve({
     'POST /stripe/webhook': webhook,
   },
   stop: async () => {
-    await Promise.allSettled([prisma.$disconnect(), subscriber.quit()])
-    await redis.quit()
+    // Not quit(): where Redis is away, its answer would be waited for.
+    subscriber.disconnect()
+    redis.disconnect()
+    await prisma.$disconnect()
   },
 })
 const { io, subscriber } = realtime(server, redis, origins)

@@ -13,7 +13,8 @@ const messages = new prometheus.Counter({ name: 'websocket_messages_total', help
 
 /** Attach the gateway to `server`; returns it with the Redis connection that its adapter subscribes on. */
 export const realtime = (server, redis, origins) => {
-  const subscriber = redis.duplicate({ connectionName: 'servicelink-api-realtime' })
+  // The adapter's own connection: it subscribes when Redis is there, however long that takes.
+  const subscriber = redis.duplicate({ connectionName: 'servicelink-api-realtime', maxRetriesPerRequest: null })
   subscriber.on('error', error => log('warn', 'redis of the gateway', { error: error.message }))
   const io = new Server(server, { cors: { origin: origins, credentials: true }, adapter: createAdapter(redis, subscriber) })
   io.of('/ws').on('connection', socket => {

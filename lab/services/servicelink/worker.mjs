@@ -37,6 +37,6 @@ serve({
   routes: { 'GET /health': health },
   stop: async () => {
     await worker.close()
-    await redis.quit()
+    redis.disconnect()
   },
 })
