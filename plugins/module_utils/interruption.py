@@ -26,27 +26,29 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 def interruptible() -> Iterator[None]:
     """Raise C(Interrupted) in the block at the first SIGINT or SIGTERM; ignore the later ones until it has ended.
 
-    The signal is sent to this process again after the old handlers are back, unless the block swallowed it.
+    The signal is sent to this process again after the old handlers are back, unless the block ends well all the same;
+    a fault while cleaning up does not swallow it.
     Outside the main thread, where Python allows no handlers, the block runs as it is.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
+    received: list[int] = []
+
     def interrupt(signal_number: int, _frame: FrameType | None) -> None:
         for each in SIGNALS:
             signal.signal(each, signal.SIG_IGN)
+        received.append(signal_number)
         raise Interrupted(signal_number)
 
     before = {each: signal.signal(each, interrupt) for each in SIGNALS}
-    interrupted: Interrupted | None = None
+    swallowed = False
     try:
         yield
-    except Interrupted as stop:
-        interrupted = stop
-        raise
+        swallowed = True
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
-        if interrupted is not None:
-            os.kill(os.getpid(), interrupted.signal_number)
+        if received and not swallowed:
+            os.kill(os.getpid(), received[0])
