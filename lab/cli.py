@@ -32,6 +32,9 @@ def main(arguments: list[str] | None = None) -> int:
     except LabError as fault:
         print(fault, file=sys.stderr)
         return 1
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except KeyboardInterrupt:
         print("Interrupted: `python -m lab up` goes on from here, `python -m lab down` cleans up.", file=sys.stderr)
         return 130

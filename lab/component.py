@@ -89,7 +89,7 @@ def ensure(lab: Lab, component: Component, lock: int) -> str:
     Raises LabError with the log's last lines when it does not get ready.
     """
     alive = pid_of(lab, component.name) is not None
-    if alive and runs_as_defined(lab, component) and _wait(lab, component, 5.0) is None:
+    if alive and runs_as_defined(lab, component) and _wait(lab, component, 15.0) is None:
         return "running"
     if alive:
         stop(lab, component)

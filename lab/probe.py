@@ -15,7 +15,7 @@ from typing import Any
 
 from lab.command import ask
 
-PATIENCE = 2.0  # seconds for one question
+PATIENCE = 5.0  # seconds for one question: the machine may be busy with what the lab is for
 
 
 def http(url: str, *, authority: Path | None = None, token: str = "") -> str | None:
@@ -50,9 +50,10 @@ def read_json(url: str, *, authority: Path | None = None, token: str = "") -> An
 def command(*argv: str, env: dict[str, str] | None = None, wants: str = "") -> str | None:
     """Run a client and want exit code 0 and ``wants`` in its output."""
     try:
-        done = ask(*argv, timeout=5, env=env)
+        done = ask(*argv, timeout=PATIENCE, env=env)
     except (OSError, subprocess.TimeoutExpired) as fault:
         return f"{Path(argv[0]).name}: {fault}"
     if done.returncode == 0 and wants in done.stdout:
         return None
-    return f"{Path(argv[0]).name}: {(done.stderr or done.stdout).strip().splitlines()[-1:] or [done.returncode]}"
+    said = (done.stderr or done.stdout).strip().splitlines()
+    return f"{Path(argv[0]).name}: {said[-1] if said else f'exit code {done.returncode}'}"

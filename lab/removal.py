@@ -28,25 +28,27 @@ DEVICE_PLUGINS = Path("/var/lib/kubelet/device-plugins")
 
 def remove(lab: Lab, say: Callable[[str], None]) -> None:
     """Take the whole lab away. Raises LabError naming what could not be removed; the rest is gone then."""
+    faults = end(lab)
+    say("  done     processes, cgroups, mounts, pod network, packet rules")
+    address.withdraw(lab)
+    say("  done     address and kernel settings")
+    if faults:
+        raise LabError("Not all of the lab could be removed, run `python -m lab down` again: " + "; ".join(faults))
+    _forget_files(lab)
+    shutil.rmtree(lab.state, ignore_errors=True)
+    say("  done     data")
+
+
+def end(lab: Lab) -> list[str]:
+    """End what runs, as a power cut would, and take back what the kernel holds of it; returns what could not be."""
     faults = cgroups.remove()
-    say("  done     processes and cgroups")
     shims = _shim_sockets(lab)
     faults += _unmount(lab.state)
-    say("  done     mounts")
     for socket in shims:
         socket.unlink(missing_ok=True)
     _prune(SHIM_SOCKETS)
     _forget_pod_network()
-    for program in ("iptables", "ip6tables"):
-        faults += _remove_chains(program)
-    say("  done     pod network and packet rules")
-    address.withdraw(lab)
-    if not faults:
-        shutil.rmtree(lab.state, ignore_errors=True)
-        _forget_files(lab)
-        say("  done     address, kernel settings and data")
-    if faults:
-        raise LabError("Not all of the lab could be removed, run `python -m lab down` again: " + "; ".join(faults))
+    return faults + _remove_chains("iptables") + _remove_chains("ip6tables")
 
 
 def mounts_below(folder: Path) -> list[str]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lab import component
+from lab import address, component, removal
 from lab.cgroups import NAME
 
 if TYPE_CHECKING:
@@ -78,6 +78,23 @@ def _machine(lab: Lab) -> dict[str, object]:
         "places": sorted(str(path) for place in PLACES for path in Path(place).rglob("*")),
         "state": lab.state.exists(),
     }
+
+
+def test_up_after_a_reboot_brings_everything_back(lab: Lab) -> None:
+    before = lab.secrets_file.read_text()
+    # what a reboot takes: processes, cgroups, mounts, pod network, packet rules, the address; the state folder stays
+    assert removal.end(lab) == []
+    address.withdraw(lab)
+    assert not _processes(lab)
+
+    _lab("up")
+
+    _lab("status")
+    assert lab.secrets_file.read_text() == before
+    pods = (str(lab.kubectl), f"--kubeconfig={lab.kubeconfig}", "-n", "credlink-production", "get", "deployment")
+    ready = ("wait", "--for=condition=Available", "deployment/credlink-api", "--timeout=120s")
+    assert "credlink-api" in _output(*pods, "-o", "name")
+    assert "condition met" in _output(*pods[:4], *ready)
 
 
 def test_down_leaves_nothing_behind(lab: Lab) -> None:
