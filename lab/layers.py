@@ -1,10 +1,9 @@
 # Copyright: (c) 2026, linkops.runbooks contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Container image layers and docker archives, byte for byte the same from the same content.
+"""Container image layers and archives, byte for byte the same from the same content.
 
-The archive format is that of ``docker save``: ``manifest.json``, one configuration per image and one tar per layer;
-images that share a layer share its file (moby/docker-image-spec, spec v1.2).
+The format is that of the OCI image layout (opencontainers/image-spec: image-layout.md, manifest.md, config.md).
 """
 
 from __future__ import annotations
@@ -19,9 +18,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Container, Iterable, Mapping
 
-CHUNK = 1 << 20  # bytes
+OCI = "application/vnd.oci.image"
+BLOBS = "blobs/sha256"
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,11 @@ class Layer:
 
     path: Path
     digest: str
+
+    def descriptor(self) -> dict[str, object]:
+        """What a manifest says of the layer."""
+        size = self.path.stat().st_size
+        return {"mediaType": f"{OCI}.layer.v1.tar", "digest": f"sha256:{self.digest}", "size": size}
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,12 @@ class Image:
     entrypoint: tuple[str, ...]
     environment: tuple[str, ...]
     working_directory: str
+
+    @property
+    def reference(self) -> str:
+        """The whole name, as containerd holds it: one without a host is at docker.io."""
+        host = self.name.partition("/")[0]
+        return self.name if "." in host else f"docker.io/{self.name}"
 
     def configuration(self) -> bytes:
         """The image's configuration as JSON; its SHA-256 is the image id. It holds no time, so it never changes."""
@@ -145,24 +156,52 @@ def pack_files(target: Path, files: Mapping[str, bytes]) -> Layer:
     return Layer(target, hashlib.sha256(content.getvalue()).hexdigest())
 
 
-def write_archive(target: Path, images: Iterable[Image]) -> None:
-    """Write a docker archive with all images; every layer is in it once. The file appears whole or not at all."""
-    part = target.with_suffix(".part")
-    manifest: list[dict[str, object]] = []
-    configurations: dict[str, bytes] = {}
-    layers: dict[str, Path] = {}
+def write_archive(target: Path, images: Iterable[Image], left_out: Container[Layer] = ()) -> None:
+    """Write an image archive with all images; every layer is in it once. The file appears whole or not at all.
+
+    It is an OCI image layout that bears Docker's manifest.json too, as ``docker save`` writes it. Layers in
+    ``left_out`` are named but not carried: containerd must hold them already, from an archive imported before.
+    """
+    blobs: dict[str, Path | bytes] = {}
+    index: list[dict[str, object]] = []
+    docker: list[dict[str, object]] = []
+
+    def blob(kind: str, data: bytes) -> dict[str, object]:
+        digest = hashlib.sha256(data).hexdigest()
+        blobs[f"{BLOBS}/{digest}"] = data
+        return {"mediaType": f"{OCI}.{kind}.v1+json", "digest": f"sha256:{digest}", "size": len(data)}
+
     for image in images:
-        configuration = image.configuration()
-        name = f"{hashlib.sha256(configuration).hexdigest()}.json"
-        configurations[name] = configuration
-        layers |= {f"{layer.digest}/layer.tar": layer.path for layer in image.layers}
-        paths = [f"{layer.digest}/layer.tar" for layer in image.layers]
-        manifest.append({"Config": name, "RepoTags": [image.name], "Layers": paths})
+        config = blob("config", image.configuration())
+        layers = [layer.descriptor() for layer in image.layers]
+        blobs |= {f"{BLOBS}/{layer.digest}": layer.path for layer in image.layers if layer not in left_out}
+        content = {"schemaVersion": 2, "mediaType": f"{OCI}.manifest.v1+json", "config": config, "layers": layers}
+        manifest = blob("manifest", json.dumps(content).encode())
+        index.append({**manifest, "annotations": {"io.containerd.image.name": image.reference}})
+        where = [f"{BLOBS}/{layer.digest}" for layer in image.layers]
+        docker.append({"RepoTags": [image.name], "Config": _place(config), "Layers": where})
+    front = {
+        "oci-layout": {"imageLayoutVersion": "1.0.0"},
+        "index.json": {"schemaVersion": 2, "manifests": index},
+        "manifest.json": docker,
+    }
+    part = target.with_suffix(".part")
     with tarfile.open(part, "w", format=tarfile.PAX_FORMAT) as archive:
-        for name, path in sorted(layers.items()):
-            with path.open("rb") as file:
-                archive.addfile(_member(name, 0o644, path.stat().st_size), file)
-        configurations["manifest.json"] = json.dumps(manifest).encode()
-        for name, data in sorted(configurations.items()):
-            archive.addfile(_member(name, 0o644, len(data)), io.BytesIO(data))
+        for name, value in front.items():
+            _put(archive, name, json.dumps(value).encode())
+        for name, source in sorted(blobs.items()):
+            _put(archive, name, source)
     part.replace(target)
+
+
+def _place(descriptor: Mapping[str, object]) -> str:
+    """Where a blob is inside the archive."""
+    return f"{BLOBS}/{str(descriptor['digest']).removeprefix('sha256:')}"
+
+
+def _put(archive: tarfile.TarFile, name: str, source: Path | bytes) -> None:
+    if isinstance(source, bytes):
+        archive.addfile(_member(name, 0o644, len(source)), io.BytesIO(source))
+        return
+    with source.open("rb") as file:
+        archive.addfile(_member(name, 0o644, source.stat().st_size), file)

@@ -45,39 +45,49 @@ def files_of(archive: Path, layer: str) -> dict[str, bytes]:
 
 
 def test_every_release_is_built_on_the_same_two_layers(store: Path) -> None:
-    (archive,) = images.build(store.parent, silent)
+    (_, archive) = images.build(store.parent, silent)
     built = layers_of(archive)
     assert set(built) == {release.name for release in images.RELEASES}
     assert len({tuple(layers[:2]) for layers in built.values()}) == 1
     assert len({layers[2] for layers in built.values()}) == len(images.RELEASES)
 
 
+def test_the_shared_layers_travel_once(store: Path) -> None:
+    base, archive = images.build(store.parent, silent)
+    ((name, shared),) = layers_of(base).items()
+    assert name.startswith("lab.local/services-base:")
+    with tarfile.open(base) as first, tarfile.open(archive) as second:
+        assert set(shared) <= set(first.getnames())
+        assert not set(shared) & set(second.getnames())
+        assert {layers[2] for layers in layers_of(archive).values()} <= set(second.getnames())
+
+
 def test_nothing_is_built_twice(store: Path) -> None:
-    (first,) = images.build(store.parent, silent)
+    (base, first) = images.build(store.parent, silent)
     before = first.stat().st_mtime_ns
     said: list[str] = []
-    assert images.build(store.parent, said.append) == [first]
+    assert images.build(store.parent, said.append) == [base, first]
     assert (first.stat().st_mtime_ns, said) == (before, [])
 
 
 def test_a_changed_source_makes_a_new_archive_and_removes_the_old(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (first,) = images.build(store.parent, silent)
+    (base, first) = images.build(store.parent, silent)
     monkeypatch.setattr(images, "RELEASES", images.RELEASES[:1])
-    (second,) = images.build(store.parent, silent)
-    assert first != second
+    (same, second) = images.build(store.parent, silent)
+    assert (base, first != second) == (same, True)
     assert not first.exists()
     assert set(layers_of(second)) == {"servicelink/api:v1.0.0"}
 
 
 def test_the_same_sources_make_the_same_bytes(store: Path) -> None:
-    (archive,) = images.build(store.parent, silent)
+    (_, archive) = images.build(store.parent, silent)
     first = archive.read_bytes()
     archive.unlink()
-    assert images.build(store.parent, silent)[0].read_bytes() == first
+    assert images.build(store.parent, silent)[1].read_bytes() == first
 
 
 def test_a_release_knows_its_behaviour_and_its_migrations(store: Path) -> None:
-    (archive,) = images.build(store.parent, silent)
+    (_, archive) = images.build(store.parent, silent)
     built = layers_of(archive)
     known = {}
     for name in ("servicelink/api:v1.0.0", "servicelink/api:v1.3.0", "credlink/api:v2.2.1"):

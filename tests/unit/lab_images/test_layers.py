@@ -88,7 +88,9 @@ def test_an_archive_holds_a_shared_layer_once(tmp_path: Path) -> None:
         content = tar.extractfile("manifest.json")
         assert content is not None
         manifest = json.load(content)
-    assert len([name for name in names if name.endswith("layer.tar")]) == 4
+    assert len([name for name in names if name.startswith("blobs/")]) == 4 + 2 * len(images)
     assert [item["RepoTags"] for item in manifest] == [["a/b:v1"], ["a/b:v2"], ["a/b:v3"]]
-    assert {item["Layers"][0] for item in manifest} == {f"{shared.digest}/layer.tar"}
+    assert {item["Layers"][0] for item in manifest} == {f"blobs/sha256/{shared.digest}"}
     assert len(first) < 200_000
+    write_archive(archive, images, left_out=[shared])
+    assert archive.stat().st_size < 100_000
