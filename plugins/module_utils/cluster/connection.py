@@ -12,13 +12,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Fault, OperatorError
+from ..redaction import redact_text
 
 try:
     import kubernetes.client
     import kubernetes.config
+    import yaml
     from kubernetes.config.config_exception import ConfigException
 
     KUBERNETES_MISSING: str | None = None
+    # A kubeconfig that is YAML of another shape makes the library stumble over what it does not find there.
+    _UNREADABLE = (ConfigException, OSError, ValueError, TypeError, AttributeError, KeyError, yaml.YAMLError)
 except ImportError as missing:
     KUBERNETES_MISSING = str(missing)
 
@@ -84,9 +88,9 @@ def _from_kubeconfig(path: str | None, params: Mapping[str, Any]) -> tuple[ApiCl
             )
     try:
         contexts, active = kubernetes.config.list_kube_config_contexts(path)
-    except (ConfigException, OSError, ValueError) as fault:
+    except _UNREADABLE as fault:
         raise OperatorError(
-            Fault("kubeconfig_invalid", f"The kubeconfig {path} cannot be read: {_first_line(fault)}.", "Correct it.")
+            Fault("kubeconfig_invalid", f"The kubeconfig {path} cannot be read: {_said(fault)}.", "Correct it.")
         ) from fault
     names = sorted(context["name"] for context in contexts)
     if named and named not in names:
@@ -100,11 +104,11 @@ def _from_kubeconfig(path: str | None, params: Mapping[str, Any]) -> tuple[ApiCl
     configuration = kubernetes.client.Configuration()
     try:
         kubernetes.config.load_kube_config(path, context=named, client_configuration=configuration)
-    except (ConfigException, OSError, ValueError) as fault:
+    except _UNREADABLE as fault:
         raise OperatorError(
             Fault(
                 "kubeconfig_invalid",
-                f"The context {named or active['name']} of {path} cannot be used: {_first_line(fault)}.",
+                f"The context {named or active['name']} of {path} cannot be used: {_said(fault)}.",
                 "Correct the kubeconfig; kubectl with the same context shows the same fault.",
             )
         ) from fault
@@ -119,7 +123,7 @@ def _in_cluster(params: Mapping[str, Any]) -> ApiClient:
         raise OperatorError(
             Fault(
                 "no_connection",
-                f"This pod's service account cannot be used: {_first_line(fault)}.",
+                f"This pod's service account cannot be used: {_said(fault)}.",
                 "Mount a service account token (automountServiceAccountToken).",
             )
         ) from fault
@@ -140,5 +144,6 @@ def _configured(configuration: Any, params: Mapping[str, Any]) -> ApiClient:
     return kubernetes.client.ApiClient(configuration)
 
 
-def _first_line(fault: Exception) -> str:
-    return str(fault).strip().splitlines()[0].rstrip(".") if str(fault).strip() else type(fault).__name__
+def _said(fault: Exception) -> str:
+    """The fault's own words in one line."""
+    return redact_text(" ".join(str(fault).split()).rstrip(".")) or type(fault).__name__
