@@ -161,25 +161,32 @@ class Press:
         *services: Service,
         options: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
+        inventories: Sequence[str | Path] = ("inventories/lab",),
+        folder: Path = CHECKOUT,
         **extra: Any,
     ) -> Running:
         """Press without waiting. ``extra`` are the operator's ``-e NAME=VALUE``, ``options`` go in as they are.
 
-        Several services are pressed in one run, as a group of the inventory.
+        ``button`` is a button's name, or a playbook as ansible-playbook takes it (a path, or a full name).
+        Several services are pressed in one run, as a group of the inventory; without any the inventories are as they
+        stand.
         """
         log = self._folder / f"run-{len(self._running)}.log"
-        inventory = log.with_suffix(".yml")
-        inventory.write_text(yaml.safe_dump(_inventory(services)))
-        named = {"service": "pressed" if len(services) > 1 else services[0].name, **extra}
-        argv = [
-            str(Path(sys.executable).with_name("ansible-playbook")), f"playbooks/{button}.yml",
-            "-i", "inventories/lab", "-i", str(inventory), *options,
-        ]  # fmt: skip
+        playbook = button if "." in button else f"playbooks/{button}.yml"
+        argv = [str(Path(sys.executable).with_name("ansible-playbook")), playbook, *options]
+        for each in inventories:
+            argv += ["-i", str(each)]
+        named = dict(extra)
+        if services:
+            inventory = log.with_suffix(".yml")
+            inventory.write_text(yaml.safe_dump(_inventory(services)))
+            argv += ["-i", str(inventory)]
+            named = {"service": "pressed" if len(services) > 1 else services[0].name, **extra}
         for name, value in named.items():
             argv += ["-e", f"{name}={shlex.quote(str(value))}"]
         with log.open("wb") as output:
             process = subprocess.Popen(
-                argv, cwd=CHECKOUT, env=self._environment(log, environment or {}), stdin=subprocess.DEVNULL,
+                argv, cwd=folder, env=self._environment(log, environment or {}), stdin=subprocess.DEVNULL,
                 stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
         running = Running(process, log, tuple(each.name for each in services), self.records)
