@@ -62,5 +62,5 @@ integration: ## tests against the lab
 molecule: ## the scenarios of the buttons, against the lab
 	molecule test --all
 
-bench: ## the button side by side with kubectl and kubernetes.core, against the lab
-	python -m tests.benchmarks
+bench: ## the button side by side with kubectl and kubernetes.core, against the lab; writes docs/benchmarks.md
+	python -m tests.benchmarks --write

@@ -36,7 +36,8 @@ class Checkup:
     @property
     def verdict(self) -> Verdict:
         """The worst of all endpoints."""
-        return worst(self.by_endpoint.values())
+        judged = worst(self.by_endpoint.values())
+        return Verdict("pass", f"all {len(self.by_endpoint)} endpoints are healthy") if judged.passed else judged
 
 
 def health(call: Call) -> dict[str, Any]:

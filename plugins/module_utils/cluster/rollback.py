@@ -36,11 +36,7 @@ def rollback(call: Call) -> dict[str, Any]:
     params = call.params
     wish = Wish(params["revision"] or "", params["image"] or "", params["allow_schema_mismatch"])
     with opened(call, planning.wish_fault(wish)) as (cluster, held):
-        if params["prechecks"]:
-            _precheck(cluster, params)
-        with_pods = params["prechecks"] or params["evidence_first"] or params["source_served"] is None
-        found = snapshot.read(cluster, params["namespace"], params["kind"], params["name"], with_pods)
-        planned, prints = _planned(cluster, found, wish, params["prechecks"])
+        found, planned, prints = _survey(cluster, params, wish)
         if params["prechecks"]:
             _show(call, found, planned)
         result = _described(found, planned, prints)
@@ -50,21 +46,38 @@ def rollback(call: Call) -> dict[str, Any]:
         return {**result, **_carry_out(call, cluster, held, found, planned, wish)}
 
 
-def _precheck(cluster: Cluster, params: Mapping[str, Any]) -> None:
+def _survey(cluster: Cluster, params: Mapping[str, Any], wish: Wish) -> tuple[Snapshot, Plan, Fingerprints]:
+    """Everything there is to know before a write; what stands against it is raised in one go."""
+    faults = _precheck(cluster, params) if params["prechecks"] else []
+    with_pods = params["prechecks"] or params["evidence_first"] or params["source_served"] is None
+    details: dict[str, Any] = {}
+    try:
+        found = snapshot.read(cluster, params["namespace"], params["kind"], params["name"], with_pods)
+        planned, prints = _planned(cluster, found, wish, params["prechecks"])
+    except OperatorError as fault:
+        said = {each.reason for each in faults}
+        faults += [each for each in fault.faults if each.reason not in said]
+        details = fault.details
+    if faults:
+        raise OperatorError(faults, **details)
+    return found, planned, prints
+
+
+def _precheck(cluster: Cluster, params: Mapping[str, Any]) -> list[Fault]:
     kind, namespace = params["kind"], params["namespace"]
     needed = [
         *(right(verb, kind) for verb in ("get", "list", "watch", "patch")),
         *(right(verb, "Pod") for verb in ("list", "watch")),
         right("get", "Pod", "log"),
         right("get", "Pod", "proxy"),
-        *(right(verb, snapshot.history_kind(kind)) for verb in ("list", "patch")),
+        *(right(verb, snapshot.history_kind(kind)) for verb in ("list", "get", "patch")),
         *(right(verb, "Lease") for verb in ("get", "create", "patch")),
         right("list", "Event"),
+        *((right("watch", "Event"),) if kind != "Deployment" else ()),
         *((right("delete", "Pod"),) if kind == "StatefulSet" else ()),
     ]
     faults = [snapshot.check_cluster(cluster, params["cluster_uid"]), snapshot.check_rights(cluster, namespace, needed)]
-    if found := [fault for fault in faults if fault]:
-        raise OperatorError(found)
+    return [fault for fault in faults if fault]
 
 
 def _planned(cluster: Cluster, found: Snapshot, wish: Wish, compare: bool) -> tuple[Plan, Fingerprints]:
@@ -99,7 +112,7 @@ def _carry_out(call: Call, cluster: Cluster, held: Held, found: Snapshot, planne
     outcome["evidence"] = _keep_evidence(call, cluster, found.workload, watched.workload, watched.pods)
     words = evidence.last_words(cluster, call.params["namespace"], watched.finding) if watched.finding else ""
     told = f"The rollout of revision {planned.target.number} failed: {watched.detail}."
-    told += f" Its last words: {words}" if words else ""
+    told += f' Its last words: "{words}".' if words else ""
     forbidden = _stays(planned, watched, served)
     if forbidden:
         return {**outcome, "failed": True, "msg": f"{told} {forbidden}", "verdict": Verdict("fail", told).as_result()}
