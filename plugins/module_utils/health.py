@@ -48,11 +48,11 @@ def health(call: Call) -> dict[str, Any]:
             found = snapshot.read(cluster, call.params["namespace"], call.params["kind"], call.params["name"])
             pods = sorted(pod["metadata"]["name"] for pod in found.pods if revisions.pod_is_ready(pod))
         deadline = Deadline(call.params["settle_seconds"])
-        checkup = look(cluster, call.params, pods)
+        checkup = look(cluster, call.params, pods, forward=not call.check_mode)
         while not checkup.verdict.passed and not deadline.expired:
             held.renew_if_due()
             time.sleep(min(POLL_SECONDS, deadline.remaining))
-            checkup = look(cluster, call.params, pods)
+            checkup = look(cluster, call.params, pods, forward=not call.check_mode)
     verdict = checkup.verdict
     endpoints = [
         {"endpoint": name, "status": each.status, "reason": each.reason} for name, each in checkup.by_endpoint.items()
@@ -68,19 +68,14 @@ def health(call: Call) -> dict[str, Any]:
     }
 
 
-def look(cluster: Cluster, params: Mapping[str, Any], pods: list[str]) -> Checkup:
-    """Ask each endpoint once."""
+def look(cluster: Cluster, params: Mapping[str, Any], pods: list[str], forward: bool) -> Checkup:
+    """Ask each endpoint once; C(forward) allows a port-forward where the API server's proxy cannot ask."""
     expect, timeout = params["expect"] or {}, params["timeout_seconds"]
     found: dict[str, Verdict] = {}
     serving = []
     for pod in pods:
         who = f"pod {pod}"
-        path = paths.pod_proxy(params["namespace"], pod, params["port"], params["path"])
-        status, body, answered_by = cluster.proxied(path, timeout)
-        if answered_by == "service":
-            found[who] = response.judge(who, status, body, expect)
-        else:
-            found[who] = response.judge_refusal(who, status, body)
+        found[who] = _ask_pod(cluster, params, pod, forward)
         if found[who].passed:
             serving.append(pod)
     if not pods:
@@ -90,3 +85,18 @@ def look(cluster: Cluster, params: Mapping[str, Any], pods: list[str]) -> Checku
         judged = answer if isinstance(answer, Verdict) else response.judge(params["url"], *answer, expect)
         found[params["url"]] = judged
     return Checkup(found, serving)
+
+
+def _ask_pod(cluster: Cluster, params: Mapping[str, Any], pod: str, forward: bool) -> Verdict:
+    who, expect, timeout = f"pod {pod}", params["expect"] or {}, params["timeout_seconds"]
+    namespace, port, path = params["namespace"], params["port"], params["path"]
+    status, body, answered_by = cluster.proxied(paths.pod_proxy(namespace, pod, port, path), timeout)
+    if answered_by == "service":
+        return response.judge(who, status, body, expect)
+    refusal = response.judge_refusal(who, status, body)
+    if refusal.status != "unknown" or not forward:
+        return refusal
+    status, answer = cluster.forwarded(namespace, pod, port, path, timeout)
+    if status == 0:
+        return Verdict("unknown", f"{refusal.reason}; {answer}", refusal.evidence)
+    return response.judge(who, status, answer, expect)

@@ -20,6 +20,7 @@ from urllib.parse import urlencode
 from ..deadline import Deadline
 from ..errors import Fault, OperatorError
 from ..redaction import redact_text
+from . import forwarding
 
 try:
     import urllib3
@@ -111,6 +112,10 @@ class Cluster:
             return 0, str(fault), "api server"
         body = answer.data.decode("utf-8", "replace")
         return answer.status, body, "api server" if _status(body) else "service"
+
+    def forwarded(self, namespace: str, pod: str, port: int, url_path: str, timeout_seconds: float) -> tuple[int, str]:
+        """A GET through a port-forward: status and body, status 0 with the reason where there is no answer."""
+        return forwarding.get(self._api, namespace, pod, port, url_path, timeout_seconds)
 
     def stream(self, path: str, seconds: float, **query: str) -> Any:
         """An open watch; read it with C(events)."""

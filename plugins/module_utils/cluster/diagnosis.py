@@ -20,6 +20,8 @@ _CACHE_SYNC = re.compile(r"failed to sync .* cache", re.IGNORECASE)
 _NEVER_HEALS = frozenset({"InvalidImageName", "ErrImageNeverPull", "SignatureValidationFailed"})
 _PULLS = frozenset({"ErrImagePull", "ImagePullBackOff"})
 _CANNOT_RUN = frozenset({"ContainerCannotRun", "StartError"})
+# runc's words for a command that is not in the image or cannot be run; containerd says 128 for these as well.
+_NO_COMMAND = re.compile(r'exec: ".*(not found|no such file|permission denied)|exec format error', re.IGNORECASE)
 # Retried by kubelet, so it takes some restarts to be sure: at the latest when the deadline says so.
 _RETRIED = frozenset({"CrashLoopBackOff", "RunContainerError", "CreateContainerError", "PostStartHookError"})
 # The node's or the scheduler's doing, not the version's.
@@ -118,8 +120,10 @@ def _container(pod: str, container: Mapping[str, Any], restarts: int, crash_rest
         return Finding(pod, name, reason, message, fatal=bool(_NOT_FOUND.search(message)))
     if reason == "CreateContainerConfigError":
         return Finding(pod, name, reason, message, fatal=not _CACHE_SYNC.search(message))
-    if ended.get("reason") in _CANNOT_RUN and ended.get("exitCode") != 128:
-        return Finding(pod, name, ended["reason"], (ended.get("message") or message).strip(), fatal=True)
+    if ended.get("reason") in _CANNOT_RUN:
+        said = (ended.get("message") or message).strip()
+        if ended.get("exitCode") != 128 or _NO_COMMAND.search(said):  # any other 128 is the node's trouble
+            return Finding(pod, name, ended["reason"], said, fatal=True)
     crashed = restarts > 0 and bool(ended) and (ended.get("exitCode") != 0 or reason == "CrashLoopBackOff")
     if reason in _RETRIED or crashed:
         cause = "OOMKilled" if ended.get("reason") == "OOMKilled" else reason or str(ended.get("reason") or "Error")

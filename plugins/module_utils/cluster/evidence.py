@@ -73,6 +73,20 @@ def last_words(cluster: Cluster, namespace: str, finding: diagnosis.Finding) -> 
     return ""
 
 
+def last_warning(cluster: Cluster, pod: Mapping[str, Any]) -> str:
+    """The newest warning among a pod's events, such as a volume that cannot be mounted; empty if there is none."""
+    metadata = pod["metadata"]
+    try:
+        found = cluster.items(
+            paths.path("Event", metadata["namespace"]),
+            fieldSelector=f"involvedObject.uid={metadata['uid']},type=Warning",
+        )
+    except OperatorError as fault:
+        return f"its events cannot be read ({fault.faults[0].message})"
+    newest = max(found, key=lambda event: str(event.get("lastTimestamp") or event.get("eventTime")), default=None)
+    return redact_text(f"{newest.get('reason')}: {newest.get('message')}") if newest else ""
+
+
 def _events(cluster: Cluster, namespace: str, uids: set[str]) -> str:
     found: list[dict[str, Any]] = []
     for uid in sorted(uids):

@@ -26,6 +26,10 @@ class Right:
         return f"{self.verb} {self.resource}{'.' + self.group if self.group else ''}"
 
 
+#: A right, or several of which one is enough.
+Needed = Right | tuple[Right, ...]
+
+
 def right(verb: str, kind: str, subresource: str = "") -> Right:
     """The right to a verb on a kind or on one of its subresources."""
     resource = paths.plural(kind) + (f"/{subresource}" if subresource else "")
@@ -41,7 +45,7 @@ def review(namespace: str) -> dict[str, Any]:
     }
 
 
-def missing(answer: Mapping[str, Any], needed: Iterable[Right]) -> list[Right]:
+def missing(answer: Mapping[str, Any], needed: Iterable[Needed]) -> list[Needed]:
     """The needed rights that no rule grants. Rules limited to resource names are counted, since the name may be ours;
     an incomplete answer (an authorizer that cannot list its rules) counts as granted: the request itself will tell.
     """
@@ -49,16 +53,21 @@ def missing(answer: Mapping[str, Any], needed: Iterable[Right]) -> list[Right]:
     rules: Sequence[Mapping[str, Any]] = status.get("resourceRules") or []
     if status.get("incomplete"):
         return []
-    return [each for each in needed if not any(_grants(rule, each) for rule in rules)]
+    return [each for each in needed if not any(_grants(rule, one) for rule in rules for one in _either(each))]
 
 
-def fault(lacking: Sequence[Right], namespace: str, cluster: str) -> Fault:
+def fault(lacking: Sequence[Needed], namespace: str, cluster: str) -> Fault:
     """One sentence for all that is missing."""
+    shown = ", ".join(" or ".join(str(one) for one in _either(each)) for each in lacking)
     return Fault(
         "forbidden",
-        f"These credentials may not {', '.join(str(each) for each in lacking)} in namespace {namespace} of {cluster}.",
+        f"These credentials may not {shown} in namespace {namespace} of {cluster}.",
         "Ask for these rights (docs/permissions.md has the Role), or use the right context.",
     )
+
+
+def _either(needed: Needed) -> tuple[Right, ...]:
+    return needed if isinstance(needed, tuple) else (needed,)
 
 
 def _grants(rule: Mapping[str, Any], wanted: Right) -> bool:

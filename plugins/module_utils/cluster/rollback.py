@@ -69,7 +69,7 @@ def _precheck(cluster: Cluster, params: Mapping[str, Any]) -> list[Fault]:
         *(right(verb, kind) for verb in ("get", "list", "watch", "patch")),
         *(right(verb, "Pod") for verb in ("list", "watch")),
         right("get", "Pod", "log"),
-        right("get", "Pod", "proxy"),
+        (right("get", "Pod", "proxy"), right("create", "Pod", "portforward")),
         *(right(verb, snapshot.history_kind(kind)) for verb in ("list", "get", "patch")),
         *(right(verb, "Lease") for verb in ("get", "create", "patch")),
         right("list", "Event"),

@@ -121,7 +121,7 @@ def check_cluster(cluster: Cluster, cluster_uid: str | None) -> Fault | None:
     )
 
 
-def check_rights(cluster: Cluster, namespace: str, needed: Iterable[rights.Right]) -> Fault | None:
+def check_rights(cluster: Cluster, namespace: str, needed: Iterable[rights.Needed]) -> Fault | None:
     """The fault if the credentials lack a needed right in the namespace."""
     lacking = rights.missing(cluster.create(paths.RULES_REVIEW, rights.review(namespace)), needed)
     return rights.fault(lacking, namespace, cluster.name) if lacking else None

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ..deadline import Deadline
-from . import diagnosis, paths, revisions, rollout, snapshot
+from . import diagnosis, evidence, paths, revisions, rollout, snapshot
 from .client import ApiFault, Cluster
 from .diagnosis import Finding
 from .feed import Change, Feed
@@ -223,9 +223,18 @@ def watch(
                 say(line)
                 said, said_at = line, deadline.elapsed
     found = next(iter(state.findings()), None)
-    why = state.waiting_for() or "no pod says why"
+    why = state.waiting_for() or _creation(cluster, state) or "no pod says why"
     detail = f"not done after {deadline.seconds:.0f} s: {state.judge(deadline.elapsed)[0].detail}; {why}"
     return _ended(state, "timeout", rollout.Rollout("failed", detail, "deadline"), deadline, freed, found)
+
+
+def _creation(cluster: Cluster, state: RolloutWatch) -> str:
+    """What the events say of a pod whose containers do not even get created, and which gives no reason itself."""
+    pod = next((pod for pod in state.pods_of_target() if not revisions.pod_is_ready(pod)), None)
+    if pod is None:
+        return ""
+    warning = evidence.last_warning(cluster, pod)
+    return f"pod {pod['metadata']['name']} is still being created{f' ({warning})' if warning else ''}"
 
 
 def _ended(

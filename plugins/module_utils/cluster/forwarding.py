@@ -1,0 +1,46 @@
+# Copyright: (c) 2026, linkops.runbooks contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A GET to a pod through a port-forward, for where the API server's proxy is forbidden or does not reach the pods.
+
+The way differs: API server, kubelet, pod; so it works where the control plane has no route to the pod network.
+"""
+
+from __future__ import annotations
+
+import http.client
+from typing import TYPE_CHECKING
+
+try:
+    from kubernetes.client import CoreV1Api
+    from kubernetes.client.exceptions import ApiException
+    from kubernetes.stream import portforward
+except ImportError:  # connect() has reported it
+    pass
+
+if TYPE_CHECKING:
+    from kubernetes.client import ApiClient
+
+MOST_BYTES = 1 << 20
+
+
+def get(api: ApiClient, namespace: str, pod: str, port: int, url_path: str, timeout_seconds: float) -> tuple[int, str]:
+    """Status and body of the pod's own answer; status 0 with the reason where there is none."""
+    try:
+        connect = CoreV1Api(api).connect_get_namespaced_pod_portforward
+        forward = portforward(connect, pod, namespace, ports=str(port), _request_timeout=timeout_seconds)
+    except ApiException as fault:
+        return 0, f"port-forward is refused: {fault.reason}"
+    connection = http.client.HTTPConnection(pod, port, timeout=timeout_seconds)
+    try:
+        connection.sock = forward.socket(port)
+        connection.sock.settimeout(timeout_seconds)
+        connection.request("GET", url_path, headers={"User-Agent": "linkops.runbooks", "Connection": "close"})
+        answer = connection.getresponse()
+        return answer.status, answer.read(MOST_BYTES).decode("utf-8", "replace")
+    except (OSError, http.client.HTTPException) as fault:
+        return 0, f"port-forward: {forward.error(port) or fault or type(fault).__name__}"
+    finally:
+        connection.close()
+        forward.close()
