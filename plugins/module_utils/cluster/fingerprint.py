@@ -43,7 +43,7 @@ def references(template: Mapping[str, Any]) -> list[Reference]:
 
 
 def fingerprint(entry: Mapping[str, Any], key: bytes | None) -> str:
-    """The fingerprint of one ConfigMap or Secret: C(hmac:...) of its data, without a key C(uid:...) and resourceVersion.
+    """The fingerprint of one ConfigMap or Secret: C(hmac:...) of its data; without a key its uid and resourceVersion.
 
     An empty entry stands for one that these credentials may not read.
     """

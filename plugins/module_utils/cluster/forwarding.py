@@ -31,7 +31,7 @@ def get(api: ApiClient, namespace: str, pod: str, port: int, url_path: str, time
         connect = CoreV1Api(api).connect_get_namespaced_pod_portforward
         forward = portforward(connect, pod, namespace, ports=str(port), _request_timeout=timeout_seconds)
     except ApiException as fault:
-        return 0, f"port-forward is refused: {fault.reason}"
+        return 0, f"port-forward is refused: {str(fault.reason).partition(' -+-+- ')[0]}"
     connection = http.client.HTTPConnection(pod, port, timeout=timeout_seconds)
     try:
         connection.sock = forward.socket(port)

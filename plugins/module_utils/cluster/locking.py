@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..call import Call
+from ..errors import Fault
 from . import leases
 from .leases import Claim
 from .session import opened
@@ -19,7 +20,7 @@ def lock(call: Call) -> dict[str, Any]:
     params = call.params
     run = dict(params["run"])
     names = sorted(f"linkops-{thing}" for thing in params["things"])
-    with opened(call) as (cluster, _held):
+    with opened(call, _unsaid(params["break_lock"], run.get("reason"))) as (cluster, _held):
         if params["state"] == "released":
             if not call.check_mode:
                 # No line of the record follows: the head that is left on the Lease is the closing line's.
@@ -31,3 +32,14 @@ def lock(call: Call) -> dict[str, Any]:
             call.journal.note("lock", leases=names, broken=params["break_lock"])
         held = {"leases": names, "lease_seconds": params["seconds"], "namespace": params["namespace"]}
         return {"changed": False, "run": {**run, **held}}
+
+
+def _unsaid(break_lock: bool, reason: str | None) -> Fault | None:
+    """The fault of one who breaks a lock without saying why."""
+    if not break_lock or reason:
+        return None
+    return Fault(
+        "reason_missing",
+        "break_lock was given without a reason.",
+        "Add -e reason=WHY; the other run's operator reads it.",
+    )

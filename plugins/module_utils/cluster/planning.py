@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from ..errors import Fault, OperatorError
@@ -132,16 +133,16 @@ def wish_fault(wish: Wish) -> Fault | None:
     return None
 
 
-def table(known: Sequence[Revision], target: Revision) -> list[str]:
+def table(known: Sequence[Revision], target: Revision, now: datetime) -> list[str]:
     """The revisions for the operator, newest first; an arrow points to the target."""
-    rows = [("", "revision", "earlier", "image", "since", "pods", "mark", "config", "change cause")]
+    rows = [("", "revision", "earlier", "image", "age", "pods", "mark", "config", "change cause")]
     rows += [
         (
             "->" if each is target else " *" if each.active else "",
             str(each.number),
             ",".join(str(number) for number in each.earlier) or "-",
             ", ".join(dict.fromkeys(each.images.values())),
-            each.created,
+            age(each.created, now),
             f"{each.ready}/{each.replicas}",
             each.mark.verdict if each.mark else "-",
             fingerprint.summary(each.mark.fingerprint.values() if each.mark else ()),
@@ -153,6 +154,17 @@ def table(known: Sequence[Revision], target: Revision) -> list[str]:
     return [
         "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]) for row in rows
     ]
+
+
+def age(created: str, now: datetime) -> str:
+    """The time since an RFC 3339 moment in its largest whole unit, as kubectl's tables have it."""
+    if not created:
+        return "-"
+    seconds = max(0, int((now - datetime.fromisoformat(created)).total_seconds()))
+    for unit, length in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds // length}{unit}"
+    return f"{seconds}s"
 
 
 def reply_to_conflict(workload: Mapping[str, Any]) -> Fault:

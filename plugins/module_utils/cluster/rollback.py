@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from ..call import Call
@@ -89,7 +90,7 @@ def _planned(cluster: Cluster, found: Snapshot, wish: Wish, compare: bool) -> tu
 
 
 def _show(call: Call, found: Snapshot, planned: Plan) -> None:
-    for line in planning.table(found.revisions, planned.target):
+    for line in planning.table(found.revisions, planned.target, datetime.now(UTC)):
         call.say(line)
     for sentence in planned.warnings:
         call.warn(sentence)
