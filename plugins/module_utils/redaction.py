@@ -12,79 +12,97 @@ from typing import Any
 
 HIDDEN = "[hidden]"
 
-# What a secret looks like in free text: credentials in a URL, bearer and basic tokens, vendor keys
-# (Stripe, AWS, Slack, OpenAI publish these prefixes), JSON web tokens, and name=value pairs that name a secret.
-_PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"(?P<keep>[a-z][a-z0-9+.-]*://[^\s:/@]*:)[^\s@]+(?=@)", re.IGNORECASE), rf"\g<keep>{HIDDEN}"),
-    (re.compile(r"(?P<keep>\b(?:bearer|basic)\s+)[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE), rf"\g<keep>{HIDDEN}"),
-    (re.compile(r"\b(?:sk|rk|pk|whsec|xox[abprs])[_-][A-Za-z0-9_-]{8,}"), HIDDEN),
-    (re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"), HIDDEN),
-    (re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"), HIDDEN),
-    (
-        re.compile(
-            r"(?P<keep>[\"']?\b[\w.-]*(?:password|passwd|secret|token|api[_-]?key|credential)[\w.-]*[\"']?\s*[=:]\s*[\"']?)"
-            r"(?!\[hidden\])[^\s\"',;&}]{4,}",
+_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+
+# Words in the name of a value that must not be shown; the name or the path of a secret is not the secret.
+_TELLTALE = r"(?:password|passwd|passphrase|secret|token|(?:api|private|access|signing|encryption)[_-]?key|credential)"
+_ABOUT_IT = r"(?<!name)(?<!ref)(?<!file)(?<!path)(?<!seconds)(?<!count)"
+_NAME = rf"{_TELLTALE}[\w.-]{{0,60}}+{_ABOUT_IT}"
+_PLAIN = r"(?:\[hidden\]|(?:true|false|null|none|yes|no)\b)"
+_WORD = r"(?:[A-Z]?[a-z]+(?:[-/][a-z]+)*|[A-Z]+)[.,;:)]*(?:[\s\"']|$)"
+
+# What a secret looks like in free text. Each pattern keeps what its group "keep" holds.
+_PATTERNS = tuple(
+    re.compile(pattern, flags)
+    for pattern, flags in (
+        (r"(?P<keep>)-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL),
+        # In a URL the password ends at the last @, since people leave an @ in it unescaped; a port has a path behind.
+        (r"(?P<keep>[a-z][a-z0-9+.-]{0,30}://[^\s:/@\"']*:)(?!\d{1,5}(?:[/?#\s]|$))[^\s\"'<>]+(?=@)", re.IGNORECASE),
+        (r"(?P<keep>https?://)[^\s:/@\"']{16,}(?=@)", re.IGNORECASE),
+        (r"(?P<keep>\bauthorization[\"']?\s*[:=]\s*[\"']?(?:bearer|basic|token)\s+)[^\s\"',;}]+", re.IGNORECASE),
+        # Elsewhere both are words of English too ("basic authentication failed").
+        (rf"(?P<keep>\b(?i:bearer|basic)\s+)(?!{_WORD})[A-Za-z0-9._~+/=-]{{8,}}", re.NOFLAG),
+        # Prefixes that Stripe, Slack, GitHub, AWS and OpenAI publish, and JSON web tokens.
+        (r"(?P<keep>)(?<![A-Za-z0-9])(?:[srp]k_(?:live|test)|whsec)_[A-Za-z0-9+/=_-]{8,}", re.NOFLAG),
+        (r"(?P<keep>)(?<![A-Za-z0-9])(?:xox[abeoprs]-[\w-]{8,}|gh[oprsu]_\w{20,}|github_pat_\w{20,})", re.NOFLAG),
+        (r"(?P<keep>)\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|(?<![A-Za-z0-9])sk-(?=[\w-]*[A-Z])[\w-]{16,}", re.NOFLAG),
+        (r"(?P<keep>)\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*", re.NOFLAG),
+        # name=value, "name": "value", and the same within a string; then --name value.
+        (
+            (
+                rf"(?P<keep>{_NAME}\\?[\"']?(?:\s*=\s*|:\s*)(?P<quote>\\?[\"'])?)(?!{_PLAIN})"
+                r"(?(quote)(?:(?!(?P=quote))(?:\\.|[^\n]))+|[^\s\"',;&}\\]{4,})"
+            ),
             re.IGNORECASE,
         ),
-        rf"\g<keep>{HIDDEN}",
-    ),
+        (rf"(?P<keep>(?<!\S)--[\w-]{{0,60}}?{_NAME}\s+)(?!-|{_PLAIN})\S{{4,}}", re.IGNORECASE),
+    )
 )
-_SECRET_NAME = re.compile(
-    r"password|passwd|secret|token|api[_-]?key|credential|private[_-]?key|dsn|database_url|redis_url", re.IGNORECASE
-)
+_SECRET_NAME = re.compile(rf"(?:{_TELLTALE}|authorization|dsn|database_url|redis_url)[\w.-]*$", re.IGNORECASE)
+_NAME_OF_IT = re.compile(rf"{_ABOUT_IT}$", re.IGNORECASE)
 
 
 def redact_text(text: str, secrets: Iterable[str] = ()) -> str:
     """The text without the given secrets and without anything that looks like one."""
     for secret in sorted((each for each in secrets if len(each) >= 4), key=len, reverse=True):
         text = text.replace(secret, HIDDEN)
-    for pattern, replacement in _PATTERNS:
-        text = pattern.sub(replacement, text)
+    for pattern in _PATTERNS:
+        text = pattern.sub(rf"\g<keep>{HIDDEN}", text)
     return text
 
 
 def redact(value: Any, secrets: Iterable[str] = ()) -> Any:
-    """Plain data with every string in it redacted, keys included."""
+    """Plain data with every string in it redacted, keys included.
+
+    Hidden as a whole: the content of a Kubernetes Secret, and text whose name says that it is secret, be that name a
+    key or the C(name) beside a C(value), as variables and headers have it.
+    """
     known = tuple(secrets)
     if isinstance(value, str):
         return redact_text(value, known)
     if isinstance(value, Mapping):
-        return {redact_text(str(key), known): redact(item, known) for key, item in value.items()}
+        return {
+            redact_text(str(key), known): HIDDEN if _is_secret(value, key) else redact(_shown(value, key), known)
+            for key in value
+        }
     if isinstance(value, (list, tuple)):
         return [redact(item, known) for item in value]
     return value
 
 
 def redact_manifest(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """A Kubernetes object fit for a record: no Secret content, no literal value of a variable that names a secret.
+    """A Kubernetes object fit for a record: redacted, without what is noise or repeats every value.
 
-    C(managedFields) and last-applied-configuration go too: the first is noise, the second repeats every value.
+    That is C(managedFields) and the content of last-applied-configuration.
     """
-    shown = _redact_environment({key: value for key, value in manifest.items() if key not in ("data", "stringData")})
-    if manifest.get("kind") != "Secret":
-        shown.update({key: _redact_environment(manifest[key]) for key in ("data",) if key in manifest})
-    metadata = dict(shown.get("metadata") or {})
-    metadata.pop("managedFields", None)
-    annotations = dict(metadata.get("annotations") or {})
-    if annotations.pop("kubectl.kubernetes.io/last-applied-configuration", None) is not None:
-        annotations["kubectl.kubernetes.io/last-applied-configuration"] = HIDDEN
-    if annotations:
-        metadata["annotations"] = annotations
-    if metadata:
-        shown["metadata"] = metadata
-    redacted: dict[str, Any] = redact(shown)
+    metadata = {key: item for key, item in (manifest.get("metadata") or {}).items() if key != "managedFields"}
+    if _LAST_APPLIED in (metadata.get("annotations") or {}):
+        metadata["annotations"] = {**metadata["annotations"], _LAST_APPLIED: HIDDEN}
+    redacted: dict[str, Any] = redact({**manifest, "metadata": metadata})
     return redacted
 
 
-def _redact_environment(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        if (
-            isinstance(value.get("name"), str)
-            and isinstance(value.get("value"), str)
-            and _SECRET_NAME.search(value["name"])
-        ):
-            return {**value, "value": HIDDEN}
-        return {key: _redact_environment(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_redact_environment(item) for item in value]
+def _is_secret(holder: Mapping[str, Any], key: Any) -> bool:
+    """Whether the text under a key is a secret by its name."""
+    if not (isinstance(holder[key], str) and holder[key]):
+        return False
+    name = holder.get("name") if key == "value" else key
+    return isinstance(name, str) and bool(_SECRET_NAME.search(name) and _NAME_OF_IT.search(name))
+
+
+def _shown(holder: Mapping[str, Any], key: Any) -> Any:
+    """The value under a key; of a Secret's content the keys alone."""
+    value = holder[key]
+    if holder.get("kind") == "Secret" and key in ("data", "stringData") and isinstance(value, Mapping):
+        return dict.fromkeys(value, HIDDEN)
     return value
