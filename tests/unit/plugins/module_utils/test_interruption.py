@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
@@ -71,11 +72,8 @@ def test_a_fault_while_cleaning_up_does_not_swallow_the_signal(arrived: list[int
 
 
 def test_a_block_that_swallows_the_interruption_keeps_the_signal(arrived: list[int]) -> None:
-    with interruptible():
-        try:
-            os.kill(os.getpid(), signal.SIGINT)
-        except Interrupted:
-            pass
+    with interruptible(), contextlib.suppress(Interrupted):
+        os.kill(os.getpid(), signal.SIGINT)
     assert arrived == []
 
 
