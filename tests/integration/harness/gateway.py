@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import http.server
+import itertools
 import json
 import ssl
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,13 @@ class Gateway:
         self.requests.append(request)
         return self.policy(request)
 
+    def until(self, words: str, seconds: float = 60.0) -> None:
+        """Wait until a request that contains these words has come."""
+        end = time.monotonic() + seconds
+        while not any(words in request for request in self.requests):
+            assert time.monotonic() < end, f"no request with {words!r} within {seconds:.0f} s: {self.requests}"
+            time.sleep(0.05)
+
     def close(self) -> None:
         """Stop answering."""
         self._server.shutdown()
@@ -96,20 +104,17 @@ def at_first(number: int, fault: Fault, *words: str) -> Policy:
     return policy
 
 
-def after(request: str, seconds: float, *faults: Fault) -> Policy:
-    """Once a request that contains C(request) has passed, all others meet the faults in turn for so many seconds."""
+def after(seconds: float, faults: Sequence[Fault], *words: str) -> Policy:
+    """Once a request that contains all these words has passed, others meet the faults in turn for so many seconds."""
     began: list[float] = []
-    count = [0]
+    turns = itertools.cycle(faults)
 
-    def policy(asked: str) -> Fault | None:
-        if not began:
-            if request in asked:
-                began.append(time.monotonic())
-            return None
-        if time.monotonic() - began[0] > seconds:
-            return None
-        count[0] += 1
-        return faults[count[0] % len(faults)]
+    def policy(request: str) -> Fault | None:
+        if began:
+            return next(turns) if time.monotonic() - began[0] < seconds else None
+        if all(word in request for word in words):
+            began.append(time.monotonic())
+        return None
 
     return policy
 
