@@ -26,6 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one verb; returns the exit code."""
     asked = _parser().parse_args(arguments)
     lab = Lab.of_this_machine()
+    os.umask(0o022)  # what runs without privileges has to read its programs
     try:
         _require_root(asked.verb)
         code: int = asked.run(lab, asked)

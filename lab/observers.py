@@ -187,6 +187,7 @@ def _publish(lab: Lab) -> None:
         str(binaries.kubernetes(lab) / "kubectl"),
         *apply,
         stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": manifests}),
+        env={"HOME": str(lab.state)},  # kubectl's cache goes there; the operator's proxy settings stay out
     )
     if done.returncode:
         raise LabError(f"The metrics API could not be registered: {done.stderr.strip()}")

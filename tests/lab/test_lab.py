@@ -160,6 +160,18 @@ def test_another_checkout_adopts_the_lab_and_restarts_only_what_differs(lab: Lab
     assert run("status").returncode == 0, "nothing that runs needs the checkout it was started from"
 
 
+def test_a_component_that_fails_ends_in_a_sentence_with_its_log(lab: Lab, tmp_path: Path) -> None:
+    clone = tmp_path / "clone"
+    shutil.copytree(CHECKOUT / "lab", clone / "lab", ignore=shutil.ignore_patterns("__pycache__"))
+    stores = clone / "lab" / "stores.py"
+    stores.write_text(stores.read_text().replace('"maxmemory": "256mb"', '"maxmemory": "plenty"'))
+    failed = run("up", checkout=clone)
+    assert failed.returncode == 1
+    assert failed.stderr.startswith(f"redis did not get ready (it has ended); its log {lab.logs / 'redis.log'} ends:\n")
+    assert "argument must be a memory value" in failed.stderr
+    assert "Traceback" not in failed.stderr
+
+
 def test_env_is_what_a_shell_needs(lab: Lab) -> None:
     script = f'cd {CHECKOUT} && eval "$({sys.executable} -m lab env)" && kubectl get node -o name'
     asked = subprocess.run(("sh", "-c", script), capture_output=True, text=True, check=True)
