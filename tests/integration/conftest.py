@@ -11,8 +11,6 @@ def test_back(service, press):
 
 from __future__ import annotations
 
-import re
-import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,8 +18,8 @@ import pytest
 
 from lab.cluster import Cluster
 from lab.site import Lab
-from lab.workloads import ensure_namespace
 from tests.integration.harness.audit import AuditLog
+from tests.integration.harness.ground import Ground, made
 from tests.integration.harness.pressing import Press
 from tests.integration.harness.services import Services
 from tests.integration.harness.watcher import Watcher
@@ -29,6 +27,7 @@ from tests.integration.harness.watcher import Watcher
 HERE = Path(__file__).parent
 
 
+@pytest.hookimpl(tryfirst=True)  # before the marks are looked at
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Every test here needs the lab."""
     for item in items:
@@ -43,44 +42,47 @@ def cluster(lab: Lab) -> Cluster:
 
 
 @pytest.fixture
-def namespace(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[str]:
+def ground(cluster: Cluster, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ground]:
+    """All that follows, in a fresh namespace of the test."""
+    with made(cluster, request.node.name.removeprefix("test_"), tmp_path) as here:
+        yield here
+
+
+@pytest.fixture(scope="module")
+def shared(
+    cluster: Cluster, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Ground]:
+    """The same in one namespace of all tests of a file, for outcomes of one run that several tests look at."""
+    name = request.path.stem.removeprefix("test_")
+    with made(cluster, name, tmp_path_factory.mktemp(name)) as here:
+        yield here
+
+
+@pytest.fixture
+def namespace(ground: Ground) -> str:
     """A fresh namespace with what the images need; it is deleted afterwards, which nobody waits for."""
-    test = re.sub(r"[^a-z0-9]+", "-", request.node.name.removeprefix("test_").lower()).strip("-")[:40].strip("-")
-    name = f"it-{test}-{secrets.token_hex(3)}"
-    ensure_namespace(cluster, name)
-    yield name
-    cluster.request("DELETE", f"/api/v1/namespaces/{name}")
+    return ground.namespace
 
 
 @pytest.fixture
-def service(lab: Lab, namespace: str) -> Services:
+def service(ground: Ground) -> Services:
     """Makes services in the test's namespace: ``service(["v1.2.0", "v1.2.1"])``, see Services."""
-    return Services(lab, namespace)
+    return ground.service
 
 
 @pytest.fixture
-def press(lab: Lab, tmp_path: Path) -> Iterator[Press]:
+def press(ground: Ground) -> Press:
     """Presses a button as a user does: ``press("rollback", service, revision=5)``, see Press."""
-    pressing = Press(lab, tmp_path)
-    yield pressing
-    pressing.end()
+    return ground.press
 
 
 @pytest.fixture
-def audit(cluster: Cluster, namespace: str) -> AuditLog:
+def audit(ground: Ground) -> AuditLog:
     """What the API server was asked in the test's namespace: ``with audit.reading() as seen``."""
-    return AuditLog(cluster, namespace)
+    return ground.audit
 
 
 @pytest.fixture
-def watcher(cluster: Cluster, namespace: str) -> Iterator[Callable[[str], Watcher]]:
-    """Follows all objects of a kind in the test's namespace: ``pods = watcher("Pod")``."""
-    running: list[Watcher] = []
-
-    def follow(kind: str) -> Watcher:
-        running.append(Watcher(cluster, namespace, kind))
-        return running[-1]
-
-    yield follow
-    for each in running:
-        each.close()
+def watcher(ground: Ground) -> Callable[[str], Watcher]:
+    """Follows all objects of a kind in the test's namespace; ``watcher("Pod")`` begins now."""
+    return ground.watch

@@ -12,6 +12,7 @@ import secrets
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TextIO
 
 from lab.cluster import Cluster
@@ -79,7 +80,7 @@ class AuditLog:
             buffer += log.readline()
             if not buffer.endswith("\n"):
                 assert time.monotonic() < end, f"the audit log does not show a request after {SETTLE:.0f} s"
-                if os.stat(log.name).st_ino != os.fstat(log.fileno()).st_ino:  # rotated in the middle
+                if Path(log.name).stat().st_ino != os.fstat(log.fileno()).st_ino:  # rotated in the middle
                     yield from self._until_mark_in_new(mark)
                     return
                 time.sleep(0.02)

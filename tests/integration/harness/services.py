@@ -10,13 +10,24 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from lab.cluster import Manifest
+from kubernetes.client.exceptions import ApiException
+
+from lab.cluster import PATHS, Manifest
 from lab.site import Lab
 from lab.workloads import Revision, Workload
 from lab.workloads import service as make
 
 GROUPS = {"servicelink": "servicelink_lab", "credlink": "credlink_lab"}
 TYPE_TO_NODE_PORT = {"spec": {"type": "NodePort"}}
+
+
+Edit = Callable[[Manifest], None]
+
+
+def container(template: Manifest) -> Manifest:
+    """The first container of a pod template."""
+    found: Manifest = template["spec"]["containers"][0]
+    return found
 
 
 @dataclass(frozen=True)
@@ -48,6 +59,25 @@ class Service:
             **self.settings,
         }
 
+    def edit(self, change: Edit, *, annotations: Mapping[str, str] | None = None) -> None:
+        """Change the pod template by hand, as ``kubectl edit`` does, and wait until that is a revision."""
+        cluster, path = self.workload.cluster, PATHS[self.workload.kind].format(self.namespace)
+        while True:
+            live = self.workload.live
+            change(live["spec"]["template"])
+            live["metadata"]["annotations"] = {**live["metadata"].get("annotations", {}), **(annotations or {})}
+            try:
+                cluster.request("PUT", f"{path}/{self.name}", live, {"fieldManager": "kubectl-edit"})
+                break
+            except ApiException as refusal:
+                if refusal.status != 409:
+                    raise
+        self.workload.wait_recorded()
+
+    def deploy(self, image: str) -> None:
+        """Roll out another image, without waiting for it."""
+        self.edit(lambda template: container(template).update(image=image))
+
     def having(self, **settings: Any) -> Service:
         """The same service with other settings of its host."""
         return dataclasses.replace(self, settings={**self.settings, **settings})
@@ -72,7 +102,7 @@ class Services:
         then: str | Revision | None = None,
         wait: bool = True,
         node_port: bool = False,
-        change: Callable[[Manifest], None] | None = None,
+        change: Edit | None = None,
         **settings: Any,
     ) -> Service:
         """Make one. With ``node_port`` its users reach it at a port of the node, which is its ``health_url``.

@@ -53,7 +53,7 @@ class Watcher:
         assert found is not None
         return found
 
-    def states(self, predicate: Predicate = lambda seen: True) -> list[Manifest]:
+    def states(self, predicate: Predicate) -> list[Manifest]:
         """Every state seen so far that is so, in order."""
         with self._news:
             return [seen for _moment, _type, seen in self._seen if predicate(seen)]

@@ -40,7 +40,7 @@ class CallbackModule(CallbackBase):
     def v2_runner_on_ok(self, result: Any) -> None:
         self._write(result, "ok")
 
-    def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
+    def v2_runner_on_failed(self, result: Any, **_options: Any) -> None:
         self._write(result, "failed")
 
     def v2_runner_on_skipped(self, result: Any) -> None:
