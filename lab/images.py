@@ -179,7 +179,7 @@ def _bootstrap(target: Path, scratch: Path, log: Log) -> None:
 
 
 def _mirror() -> tuple[str, ...]:
-    """Where apt of this machine gets the suite from; nothing, hence debootstrap's default, where apt does not know it."""
+    """Where apt of this machine gets the suite from; none, hence the default of debootstrap, where apt lacks it."""
     listed = ("apt-get", "indextargets", "--format", "$(REPO_URI)", f"Codename: {SUITE}", "Component: main")
     sites = subprocess.run(listed, capture_output=True, text=True, check=False).stdout.split()
     return tuple(sites[:1])
