@@ -13,7 +13,7 @@ import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from ..errors import Fault, OperatorError
 from ..redaction import redact
@@ -57,8 +57,9 @@ class RunRecord:
             head = self.head()
             linked = chain.link(entry, head)
             self._move_head(f"{head} {self.folder.name}")
-            with (self.folder / LINES).open("a", encoding="utf-8") as lines:
-                lines.write(chain.line(linked))
+            with (self.folder / LINES).open("ab+") as lines:
+                _cut_torn_line(lines)
+                lines.write(chain.line(linked).encode())
                 lines.flush()
                 os.fsync(lines.fileno())
             self._move_head(linked["hash"])
@@ -87,6 +88,15 @@ class RunRecord:
         new = self.folder.parent / f"{HEAD}.new"
         new.write_text(content + "\n", encoding="utf-8")
         new.replace(self.folder.parent / HEAD)
+
+
+def _cut_torn_line(lines: BinaryIO) -> None:
+    """Cut what a killed process left of a line: it never was part of the chain, and the next line starts anew."""
+    if end := lines.seek(0, os.SEEK_END):
+        lines.seek(end - 1)
+        if lines.read() != b"\n":
+            lines.seek(0)
+            lines.truncate(lines.read().rfind(b"\n") + 1)
 
 
 def entries(folder: Path) -> Iterator[dict[str, Any]]:
