@@ -28,8 +28,8 @@ class Rollout:
 def judge(workload: Mapping[str, Any], target: Revision | None = None) -> Rollout:
     """The state of a workload's rollout to its present template.
 
-    C(target) guards against a C(ProgressDeadlineExceeded) left over from another ReplicaSet: the condition names the
-    one that timed out, and the controller leaves it standing until the new one makes progress.
+    C(target) guards against a C(ProgressDeadlineExceeded) or C(ReplicaFailure) left over from another ReplicaSet: the
+    condition names the one that failed, and the controller leaves it standing until the new one makes progress.
     """
     status = workload.get("status") or {}
     if int(workload["metadata"].get("generation") or 0) > int(status.get("observedGeneration") or 0):
@@ -79,10 +79,9 @@ def condition(workload: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
 
 def _deployment(workload: Mapping[str, Any], status: Mapping[str, Any], target: Revision | None) -> Rollout:
     failure = condition(workload, "ReplicaFailure")
-    if failure.get("status") == "True":
-        return Rollout(
-            "failed", f"no pods can be created: {failure.get('message')}", failure.get("reason") or "FailedCreate"
-        )
+    refused = str(failure.get("message"))
+    if failure.get("status") == "True" and (target is None or not _of_another(refused, target)):
+        return Rollout("failed", f"no pods can be created: {refused}", failure.get("reason") or "FailedCreate")
     progressing = condition(workload, "Progressing")
     if progressing.get("reason") == "ReplicaSetCreateError":
         return Rollout("failed", str(progressing.get("message")), "ReplicaSetCreateError")
@@ -101,6 +100,15 @@ def _deployment(workload: Mapping[str, Any], status: Mapping[str, Any], target: 
     if available < updated:
         return Rollout("waiting", f"{available} of {updated} available")
     return Rollout("done", f"{updated} of {wanted} updated and available")
+
+
+def _of_another(refused: str, target: Revision) -> bool:
+    """Whether the message about a pod that was not created names one of another ReplicaSet.
+
+    The condition stands until that ReplicaSet is scaled down, so it outlives the way back out of its rollout.
+    """
+    generated = f"{target.name}-"[:58]  # what a pod's generated name keeps of its ReplicaSet's
+    return 'pods "' in refused and f'pods "{generated}' not in refused
 
 
 def _stateful_set(workload: Mapping[str, Any], status: Mapping[str, Any], _target: Revision | None) -> Rollout:
