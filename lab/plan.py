@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab import address, binaries, component, control_plane, images, node, observers, packages, pki, probe, stores
@@ -13,8 +15,7 @@ from lab.site import LabError
 from lab.steps import Step, Tell
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Sequence
 
     from lab.component import Component
     from lab.site import Lab
@@ -72,7 +73,10 @@ def steps(lab: Lab, lock: int) -> list[Step]:
         Step("databases", "preparing the databases", lambda _: stores.ensure_databases(lab), ("postgres",)),
         *(_component_step(lab, name, lock) for name in COMPONENTS),
         Step(
-            "services", "deploying the services", lambda _: _ensure_services(lab), (*COMPONENTS, "import", "databases")
+            "services",
+            "deploying the services",
+            lambda _: _ensure_services(lab, archives),
+            (*COMPONENTS, "import", "databases"),
         ),
     ]
 
@@ -96,15 +100,24 @@ def _component_step(lab: Lab, name: str, lock: int) -> Step:
     return Step(name, f"bringing up {name}", lambda _: component.ensure(lab, definition(lab), lock), after)
 
 
-def _ensure_services(lab: Lab) -> str:
-    """Deploy the services unless all of them are there and the last deployment went through; returns what was done."""
-    whole = lab.state / "seeded"
-    if whole.exists() and all(_exists(lab, deployment) for deployment in SEEDED):
+def _ensure_services(lab: Lab, archives: Sequence[Path]) -> str:
+    """Deploy the services unless they are there and were deployed, to the end, as this checkout defines them."""
+    whole, definition = lab.state / "seeded", services_fingerprint(archives)
+    as_defined = whole.exists() and whole.read_text() == definition
+    if as_defined and all(_exists(lab, deployment) for deployment in SEEDED):
         return "there"
     whole.unlink(missing_ok=True)
     deploy_services(lab)
-    whole.touch()
+    whole.write_text(definition)
     return "deployed"
+
+
+def services_fingerprint(archives: Sequence[Path]) -> str:
+    """Hash of what determines the services: images (an archive's name tells its content), manifests and the seed."""
+    here = Path(__file__).parent
+    sources = [here / "seed.py", here / "workloads.py", *sorted((here / "manifests").rglob("*.yml"))]
+    parts = [*(archive.name.encode() for archive in archives), *(source.read_bytes() for source in sources)]
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
 
 def _exists(lab: Lab, deployment: str) -> bool:

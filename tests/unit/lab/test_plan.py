@@ -117,6 +117,15 @@ def test_the_pause_archive_names_its_image(tmp_path: Path) -> None:
     assert node._names(tmp_path / "pause.tar") == [binaries.PAUSE_IMAGE]
 
 
+def test_other_images_are_other_services() -> None:
+    one, other = (
+        plan.services_fingerprint([Path("/c/releases-1.tar")]),
+        plan.services_fingerprint([Path("/c/releases-2.tar")]),
+    )
+    assert one != other
+    assert one == plan.services_fingerprint([Path("/elsewhere/releases-1.tar")])
+
+
 def test_a_failing_build_ends_with_its_last_lines(tmp_path: Path) -> None:
     told: list[str] = []
     with pytest.raises(LabError, match=r"failed with exit code 3:\n    one\n    two"):
