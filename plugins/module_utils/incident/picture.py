@@ -35,7 +35,7 @@ def rollout_svg(timeline: Sequence[Mapping[str, Any]]) -> str:
                 base += max(amount, 0)
     legend = "".join(
         f'<rect x="{LEFT + 130 * i}" y="4" width="12" height="12" fill="{COLOURS[i % len(COLOURS)]}"/>'
-        f'<text x="{LEFT + 130 * i + 17}" y="14">revision {escape(name)}</text>'
+        f'<text x="{LEFT + 130 * i + 17}" y="14" fill="currentColor">revision {escape(name)}</text>'
         for i, name in enumerate(names)
     )
     return (
@@ -61,12 +61,13 @@ def _bar(x: float, width: float, base: int, amount: int, most: int, colour: str,
 def _axes(end: float, most: int) -> str:
     floor = HEIGHT - BOTTOM
     ticks = "".join(
-        f'<text x="{_x(end * i / 4, end):.1f}" y="{floor + 16}" text-anchor="middle">{end * i / 4:.1f} s</text>'
+        f'<text x="{_x(end * i / 4, end):.1f}" y="{floor + 16}" text-anchor="{"end" if i == 4 else "middle"}" '
+        f'fill="currentColor">{end * i / 4:.1f} s</text>'
         for i in range(5)
     )
     return (
         f'<line x1="{LEFT}" y1="{floor}" x2="{WIDTH - 10}" y2="{floor}" stroke="currentColor"/>'
         f'<line x1="{LEFT}" y1="25" x2="{LEFT}" y2="{floor}" stroke="currentColor"/>'
-        f'<text x="{LEFT - 6}" y="30" text-anchor="end">{most}</text>'
-        f'<text x="{LEFT - 6}" y="{floor}" text-anchor="end">0</text>{ticks}'
+        f'<text x="{LEFT - 6}" y="30" text-anchor="end" fill="currentColor">{most}</text>'
+        f'<text x="{LEFT - 6}" y="{floor}" text-anchor="end" fill="currentColor">0</text>{ticks}'
     )

@@ -31,20 +31,24 @@ h1 { font-size: 1.4rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
 .pass { border-color: #009E73; } .fail { border-color: #D55E00; } .unknown { border-color: #E69F00; }
 table { border-collapse: collapse; width: 100%; }
 td, th { text-align: left; padding: .25rem .6rem; vertical-align: top; }
-tr { border-bottom: 1px solid #8884; } code, pre { font: 13px/1.4 ui-monospace, monospace; }
+tr { border-bottom: 1px solid #8884; } time { white-space: nowrap; font-variant-numeric: tabular-nums; }
+code, pre { font: 13px/1.4 ui-monospace, monospace; }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; margin: 0; }
+figure { margin: 0; } figcaption { font-size: .85rem; opacity: .7; }
 </style></head><body>
 <h1>{{ title }}</h1>
 <p class="verdict {{ status }}">{{ status }}: {{ sentence }}</p>
 <table>
 {% for name, value in facts %}<tr><th>{{ name }}</th><td>{{ value }}</td></tr>
 {% endfor %}</table>
-{% for picture in pictures %}<h2>{{ picture.title }}</h2>{{ picture.svg }}{% endfor %}
+{% for picture in pictures %}<h2>{{ picture.title }}</h2>
+<figure>{{ picture.svg }}<figcaption>Pods by revision: full colour is ready, pale is not.</figcaption></figure>
+{% endfor %}
 {% if warnings %}<h2>Warnings</h2><ul>{% for warning in warnings %}<li>{{ warning }}</li>{% endfor %}</ul>{% endif %}
 <h2>What happened</h2>
-<table><tr><th>time</th><th>event</th><th>details</th></tr>
-{% for entry in entries %}<tr><td>{{ entry.time }}</td><td>{{ entry.event }}</td>
-<td><pre>{{ entry.details }}</pre></td></tr>
+<table><tr><th>time (UTC)</th><th>event</th><th>details</th></tr>
+{% for entry in entries %}<tr><td><time datetime="{{ entry.time }}">{{ entry.clock }}</time></td>
+<td>{{ entry.event }}</td><td><pre>{{ entry.details }}</pre></td></tr>
 {% endfor %}</table>
 <p>Head of the record chain: <code>{{ head }}</code></p>
 </body></html>
@@ -71,12 +75,22 @@ def render(entries: Iterable[Mapping[str, Any]], head: str) -> str:
         ],
         warnings=[entry["data"].get("message") for entry in listed if entry["event"] == "warning"],
         entries=[
-            {"time": entry["time"], "event": entry["event"], "details": _details(entry["data"])}
+            {
+                "time": entry["time"],
+                "clock": _clock(entry["time"]),
+                "event": entry["event"],
+                "details": _details(entry["data"]),
+            }
             for entry in listed
             if entry["event"] != "warning"
         ],
         head=head,
     )
+
+
+def _clock(time: str) -> str:
+    """The time of day, UTC to the millisecond, of a line; the page names the day once, where it names the start."""
+    return time.partition("T")[2].partition("+")[0]
 
 
 def _details(data: Mapping[str, Any]) -> str:
