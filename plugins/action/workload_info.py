@@ -13,6 +13,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import pkgutil
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
@@ -30,6 +31,10 @@ from ansible_collections.linkops.runbooks.plugins.module_utils.shell import Modu
 _MODULES = "ansible_collections.linkops.runbooks.plugins.modules"
 
 display = Display()
+
+# Compiled once, in the process that the workers fork from: Ansible's loader keeps no bytecode of a collection.
+for _module in pkgutil.iter_modules(importlib.import_module(_MODULES).__path__, f"{_MODULES}."):
+    importlib.import_module(_module.name)
 
 
 class ControllerCall(Call):

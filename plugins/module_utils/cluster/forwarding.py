@@ -12,13 +12,6 @@ from __future__ import annotations
 import http.client
 from typing import TYPE_CHECKING
 
-try:
-    from kubernetes.client import CoreV1Api
-    from kubernetes.client.exceptions import ApiException
-    from kubernetes.stream import portforward
-except ImportError:  # connect() has reported it
-    pass
-
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient
 
@@ -27,6 +20,11 @@ MOST_BYTES = 1 << 20
 
 def get(api: ApiClient, namespace: str, pod: str, port: int, url_path: str, timeout_seconds: float) -> tuple[int, str]:
     """Status and body of the pod's own answer; status 0 with the reason where there is none."""
+    # Imported where they are needed: the typed API brings a second's worth of models along.
+    from kubernetes.client import CoreV1Api  # noqa: PLC0415
+    from kubernetes.client.exceptions import ApiException  # noqa: PLC0415
+    from kubernetes.stream import portforward  # noqa: PLC0415
+
     try:
         connect = CoreV1Api(api).connect_get_namespaced_pod_portforward
         forward = portforward(connect, pod, namespace, ports=str(port), _request_timeout=timeout_seconds)

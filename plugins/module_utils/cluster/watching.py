@@ -207,9 +207,6 @@ def watch(
                 fieldSelector=f"involvedObject.uid={metadata['uid']}",
             )
         while not deadline.expired:
-            change = feed.next(min(1.0, deadline.remaining))
-            if change is not None:
-                state.apply(change, deadline.elapsed)
             held.renew_if_due()
             state.record(deadline.elapsed)
             verdict, finding = state.judge(deadline.elapsed)
@@ -222,6 +219,8 @@ def watch(
             if line != said or deadline.elapsed - said_at >= PROGRESS_SECONDS:
                 say(line)
                 said, said_at = line, deadline.elapsed
+            if (change := feed.next(min(1.0, deadline.remaining))) is not None:
+                state.apply(change, deadline.elapsed)
     found = next(iter(state.findings()), None)
     why = state.waiting_for() or _creation(cluster, state) or "no pod says why"
     detail = f"not done after {deadline.seconds:.0f} s: {state.judge(deadline.elapsed)[0].detail}; {why}"
