@@ -14,7 +14,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from lab import address, component, plan, removal
+from lab import address, component, images, plan, removal
 from lab.site import Lab, LabError
 from lab.steps import Timings, run_all, spoken
 
@@ -128,7 +128,8 @@ def _logs(lab: Lab, asked: argparse.Namespace) -> int:
 
 
 def _seed(lab: Lab, _: argparse.Namespace) -> int:
-    plan.deploy_services(lab)
+    with _locked(lab):
+        plan.deploy_services(lab, images.build(lab.cache, _say))
     _say("The services are in their known state.")
     return 0
 

@@ -81,11 +81,12 @@ def steps(lab: Lab, lock: int) -> list[Step]:
     ]
 
 
-def deploy_services(lab: Lab) -> None:
+def deploy_services(lab: Lab, archives: Sequence[Path]) -> None:
     """Bring both systems to their known state; the Kubernetes client is loaded only here, where it is needed.
 
     Raises LabError when a service does not get there, or a library is missing.
     """
+    _mark(lab).unlink(missing_ok=True)  # until all is done: a kill in between is made good by the next `up`
     try:
         known_state = importlib.import_module("lab.seed")
     except ModuleNotFoundError as fault:
@@ -93,6 +94,12 @@ def deploy_services(lab: Lab) -> None:
             f"{fault.name} is missing: `pip install -r requirements-dev.txt`, then run this again."
         ) from None
     known_state.seed(lab)
+    _mark(lab).write_text(services_fingerprint(archives))
+
+
+def _mark(lab: Lab) -> Path:
+    """The file that holds the fingerprint of the services that were deployed to the end."""
+    return lab.state / "seeded"
 
 
 def _component_step(lab: Lab, name: str, lock: int) -> Step:
@@ -102,13 +109,10 @@ def _component_step(lab: Lab, name: str, lock: int) -> Step:
 
 def _ensure_services(lab: Lab, archives: Sequence[Path]) -> str:
     """Deploy the services unless they are there and were deployed, to the end, as this checkout defines them."""
-    whole, definition = lab.state / "seeded", services_fingerprint(archives)
-    as_defined = whole.exists() and whole.read_text() == definition
+    as_defined = _mark(lab).exists() and _mark(lab).read_text() == services_fingerprint(archives)
     if as_defined and all(_exists(lab, deployment) for deployment in SEEDED):
         return "there"
-    whole.unlink(missing_ok=True)
-    deploy_services(lab)
-    whole.write_text(definition)
+    deploy_services(lab, archives)
     return "deployed"
 
 
