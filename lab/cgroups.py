@@ -29,7 +29,7 @@ def hierarchies() -> list[Path]:
 
 
 def _tracking() -> Path:
-    """The hierarchy by which processes are known: v2 where it is mounted, else one of v1 (facts of cgroups(7))."""
+    """The hierarchy by which processes are known: v2 where it is mounted, else one of v1 (see cgroups(7))."""
     every = hierarchies()
     return next((path for path in every if (path / "cgroup.controllers").exists()), every[0]) / NAME
 
