@@ -41,12 +41,13 @@ def is_mark(annotation: str) -> bool:
 
 
 def read(annotations: Mapping[str, str], certified: str) -> Mark | None:
-    """The mark that certifies this hash; unreadable content is no mark."""
+    """The mark that certifies this hash; content that is not a mark's, as somebody may have edited it, is no mark."""
     try:
-        content = json.loads(annotations[PREFIX + certified])
-        return Mark(**content) if content["verdict"] in ("good", "bad") else None
-    except (KeyError, TypeError, ValueError):
+        mark = Mark(**json.loads(annotations[PREFIX + certified]))
+        texts = [mark.since, mark.migration, mark.run, mark.reason, *mark.fingerprint, *mark.fingerprint.values()]
+    except (AttributeError, KeyError, TypeError, ValueError):
         return None
+    return mark if mark.verdict in ("good", "bad") and all(isinstance(text, str) for text in texts) else None
 
 
 def write(mark: Mark, certified: str) -> dict[str, str]:

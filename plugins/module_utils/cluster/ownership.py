@@ -72,8 +72,9 @@ def last_writers(workload: Mapping[str, Any]) -> str:
 
 
 def _applied_images(text: str) -> dict[str, str]:
+    """Image by container of an applied manifest; anybody may have edited it, so unreadable is none."""
     try:
-        template = json.loads(text)["spec"]["template"]
-    except (ValueError, KeyError, TypeError):
+        applied = images(json.loads(text)["spec"]["template"])
+        return {name: image for name, image in applied.items() if isinstance(image, str)}
+    except (ValueError, KeyError, TypeError, AttributeError):
         return {}
-    return images(template)

@@ -172,7 +172,7 @@ def _is_image(image: str, wanted: str) -> bool:
 
 
 def _numbers(text: str) -> tuple[int, ...]:
-    return tuple(int(each) for each in text.split(",") if each.strip().isdigit())
+    return tuple(int(each) for each in text.split(",") if each.strip().isdecimal())
 
 
 def _active_name(workload: Object, history: Iterable[Object]) -> str:
