@@ -39,7 +39,7 @@ def test_no_data_no_picture() -> None:
 
 def test_ready_pods_are_filled_and_the_rest_is_pale() -> None:
     svg = rollout_svg([point(0, r5=(2, 2)), point(1.5, r5=(1, 1), r6=(2, 1)), point(4, r6=(2, 2))])
-    assert [bar["fill-opacity"] for bar in bars(svg)] == ["0.9", "0.9", "0.9", "0.3", "0.9"]
+    assert [band["fill-opacity"] for band in bars(svg)] == ["0.9", "0.9", "0.9", "0.3", "0.9"]
     assert "revision 5" in svg
     assert "revision 6" in svg
 
@@ -70,7 +70,7 @@ def test_every_bar_is_inside_the_picture(moments: list[tuple[float, dict[str, in
         for seconds, counts in sorted(moments, key=lambda moment: moment[0])
     ]
     svg = rollout_svg(timeline)
-    for bar in bars(svg) if svg else []:
-        assert 0 <= float(bar["x"]) <= 720
-        assert 0 <= float(bar["y"]) <= 220
-        assert float(bar["height"]) > 0
+    for band in bars(svg) if svg else []:
+        assert 0 <= float(band["x"]) <= 720
+        assert 0 <= float(band["y"]) <= 220
+        assert float(band["height"]) > 0
