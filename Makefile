@@ -45,7 +45,7 @@ sanity-newest: ## the same on Python 3.13 with the newest ansible-core
 	@./dev newest python -m tests.tools.ansible_test sanity
 
 docs: ## the modules' documentation, as antsibull-docs reads it
-	antsibull-docs lint-collection-docs --plugin-docs --skip-rstcheck $(collection)
+	python -m tests.tools.docs
 
 build: ## build the tarball, install it into an empty path, and let the Galaxy importer look at it
 	python -m tests.tools.tarball

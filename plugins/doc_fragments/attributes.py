@@ -24,7 +24,7 @@ attributes:
   action_group:
     description: Shares the connection options with the other modules of the group linkops.runbooks.cluster.
     support: full
-    membership: linkops.runbooks.cluster
+    membership: [linkops.runbooks.cluster]
 """
     DIFF = r"""
 attributes:

@@ -40,6 +40,10 @@ options:
     description: Take a Lease that a living run holds. That run stops before its next write.
     type: bool
     default: false
+  run:
+    description: The run that takes or gives back, as M(linkops.runbooks.run_record) returned it.
+    type: dict
+    required: true
   record_head:
     description: Head of the service's record chain, kept on the Lease as its anchor.
     type: str
@@ -72,7 +76,7 @@ run:
   type: dict
 """
 
-from ansible_collections.linkops.runbooks.plugins.module_utils.cluster.arguments import CONNECTION, NAMESPACE, RUN
+from ansible_collections.linkops.runbooks.plugins.module_utils.cluster.arguments import CONNECTION, NAMESPACE
 from ansible_collections.linkops.runbooks.plugins.module_utils.cluster.locking import lock
 from ansible_collections.linkops.runbooks.plugins.module_utils.shell import Module
 
@@ -80,15 +84,14 @@ MODULE = Module(
     operation=lock,
     arguments={
         **CONNECTION,
-        **RUN,
         **NAMESPACE,
+        "run": {"type": "dict", "required": True},
         "state": {"type": "str", "choices": ["held", "released"], "default": "held"},
         "things": {"type": "list", "elements": "str", "required": True},
         "seconds": {"type": "int", "default": 30},
         "break_lock": {"type": "bool", "default": False},
         "record_head": {"type": "str"},
     },
-    rules={"required_one_of": [("run",)]},
 )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Union
 
 from ..errors import Fault
 from . import paths
@@ -27,7 +27,7 @@ class Right:
 
 
 #: A right, or several of which one is enough.
-Needed = Right | tuple[Right, ...]
+Needed = Union[Right, tuple[Right, ...]]  # noqa: UP007 (pylint of ansible-test reads no | here)
 
 
 def right(verb: str, kind: str, subresource: str = "") -> Right:

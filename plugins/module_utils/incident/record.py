@@ -78,7 +78,7 @@ class RunRecord:
         The head names the run that is about to write; where that run died after its line, the line is the head.
         """
         try:
-            head, _, writer = (self.folder.parent / HEAD).read_text(encoding="utf-8").strip().partition(" ")
+            head, _space, writer = (self.folder.parent / HEAD).read_text(encoding="utf-8").strip().partition(" ")
         except FileNotFoundError:
             return chain.GENESIS
         written = entries(self.folder.parent / writer) if writer else ()
