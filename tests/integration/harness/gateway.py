@@ -142,9 +142,12 @@ def _handler(gateway: Gateway, api_url: str, upstream: urllib3.PoolManager) -> t
                 self.command, api_url + self.path, body=body or None, headers=headers, preload_content=False,
                 timeout=urllib3.Timeout(connect=5, read=120),
             )  # fmt: skip
-            self.begin(answer.status, {"Content-Type": answer.headers.get("Content-Type", "")})
+            # Chunked as the API server's answers, without which a client cannot read a watch event by event.
+            kind = answer.headers.get("Content-Type", "")
+            self.begin(answer.status, {"Content-Type": kind, "Transfer-Encoding": "chunked"})
             while part := answer.read1():
-                self.wfile.write(part)
+                self.wfile.write(b"%x\r\n%b\r\n" % (len(part), part))
+            self.wfile.write(b"0\r\n\r\n")
             answer.release_conn()
 
         def begin(self, status: int, headers: dict[str, str]) -> None:
