@@ -74,8 +74,9 @@ def _kubectl(lab: Lab, api: Service) -> None:
 
 
 def _chained(lab: Lab, api: Service, collections: Path) -> None:
-    extra = {"namespace": api.namespace, "name": api.name, "url": api.health_url, "kubeconfig": str(lab.kubeconfig)}
-    _playbook(HERE / "kubernetes_core.yml", extra, {"ANSIBLE_COLLECTIONS_PATH": str(collections)})
+    extra = {"workload_namespace": api.namespace, "workload_name": api.name, "health_url": api.health_url}
+    reached = {"K8S_AUTH_KUBECONFIG": str(lab.kubeconfig), "ANSIBLE_COLLECTIONS_PATH": str(collections)}
+    _playbook(HERE / "kubernetes_core.yml", extra, reached)
 
 
 def _playbook(playbook: Path, extra: dict[str, str], environment: dict[str, str] | None = None) -> None:
@@ -83,7 +84,7 @@ def _playbook(playbook: Path, extra: dict[str, str], environment: dict[str, str]
     for name, value in extra.items():
         argv += ["-e", f"{name}={value}"]
     # Pipelining, forks and the interpreter are as fast for the peer as for the button.
-    settings = {"ANSIBLE_CONFIG": "/dev/null", "ANSIBLE_PIPELINING": "1", "ANSIBLE_PYTHON_INTERPRETER": sys.executable}
+    settings = {"ANSIBLE_PIPELINING": "1", "ANSIBLE_PYTHON_INTERPRETER": sys.executable}
     done = subprocess.run(
         argv,
         cwd=HERE,
