@@ -120,14 +120,11 @@ def _stateful_set(workload: Mapping[str, Any], status: Mapping[str, Any], _targe
     if ready < wanted:
         return Rollout("waiting", f"{ready} of {wanted} ready, {updated} updated")
     partition = int((strategy.get("rollingUpdate") or {}).get("partition") or 0)
-    if partition > 0:
-        due = max(0, wanted - partition)
-        if updated < due:
-            return Rollout("waiting", f"{updated} of {due} updated (partition {partition})")
-        return Rollout("done", f"{updated} of {due} updated (partition {partition})")
-    if status.get("updateRevision") != status.get("currentRevision"):
-        return Rollout("waiting", f"{updated} of {wanted} updated")
-    return Rollout("done", f"{wanted} of {wanted} updated and ready")
+    due, held_back = max(0, wanted - partition), f" (partition {partition})" if partition else ""
+    # The pods are counted, since on the way back current and update revision are equal before all pods are there.
+    if updated < due:
+        return Rollout("waiting", f"{updated} of {due} updated{held_back}")
+    return Rollout("done", f"{updated} of {due} updated and ready{held_back}")
 
 
 def _daemon_set(workload: Mapping[str, Any], status: Mapping[str, Any], _target: Revision | None) -> Rollout:
