@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -27,6 +28,9 @@ SKIPPED_ANNOTATIONS = frozenset(
         "deprecated.deployment.rollback.to",
     }
 )
+
+# Kubernetes counts revisions in 64 bits.
+_NUMBER = re.compile(r"0*[1-9][0-9]{0,17}")
 
 
 @dataclass(frozen=True)
@@ -122,7 +126,7 @@ def choose(known: Sequence[Revision], wish: Wish, name: str) -> tuple[Revision |
 
 def wish_fault(wish: Wish) -> Fault | None:
     """What is wrong with the words themselves; needs no cluster."""
-    if wish.revision and not (wish.revision.isdecimal() and int(wish.revision) > 0):
+    if wish.revision and not _NUMBER.fullmatch(wish.revision):
         return Fault(
             "revision_invalid",
             f"revision={wish.revision} is not a revision number.",
@@ -210,7 +214,8 @@ def _warnings(
             f"The schema stays at migration {source.migration}, which revision {target.number} never ran on."
         )
     if target.mark and target.mark.verdict == "bad":
-        warnings.append(f"Revision {target.number} is marked bad since {target.mark.since}: {target.mark.reason}.")
+        why = f": {target.mark.reason}" if target.mark.reason else ""
+        warnings.append(f"Revision {target.number} is marked bad since {target.mark.since}{why}.")
     if source and not target.active and (state := rollout.in_progress(workload)):
         warnings.append(f"The rollout of revision {source.number} is still in progress ({state}); this supersedes it.")
     if not target.active:
