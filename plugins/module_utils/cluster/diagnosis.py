@@ -84,11 +84,12 @@ def restart_counts(pod: Mapping[str, Any]) -> dict[str, int]:
 
 
 def past_restarts(pod: Mapping[str, Any]) -> dict[str, int]:
-    """Restarts of the containers that run now; one that does not run is not over its restarts."""
-    statuses = (pod.get("status") or {}).get("containerStatuses") or []
-    return {
-        each["name"]: int(each.get("restartCount") or 0) for each in statuses if "running" in (each.get("state") or {})
-    }
+    """Restarts of the containers that run now and of init containers that came through; any other may restart again."""
+    status = pod.get("status") or {}
+    starting, main = status.get("initContainerStatuses") or [], status.get("containerStatuses") or []
+    through = [each for each in starting if ((each.get("state") or {}).get("terminated") or {}).get("exitCode") == 0]
+    running = [each for each in [*starting, *main] if "running" in (each.get("state") or {})]
+    return {each["name"]: int(each.get("restartCount") or 0) for each in [*through, *running]}
 
 
 def readiness_probe(template: Mapping[str, Any], container: str) -> str:
