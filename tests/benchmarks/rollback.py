@@ -68,7 +68,7 @@ def _kubectl(lab: Lab, api: Service) -> None:
     for words in (("undo", f"--to-revision={_other_revision(api)}"), ("status", "--timeout=120s")):
         argv = [lab.kubectl, "-n", api.namespace, "rollout", words[0], f"deployment/{api.name}", words[1]]
         done = subprocess.run(
-            argv, env={"KUBECONFIG": str(lab.kubeconfig)}, capture_output=True, text=True, check=False
+            argv, env={**os.environ, "KUBECONFIG": str(lab.kubeconfig)}, capture_output=True, text=True, check=False
         )
         _require(done.returncode == 0, done.stderr)
 
