@@ -50,4 +50,4 @@ def path(kind: str, namespace: str, name: str | None = None, subresource: str | 
 
 def pod_proxy(namespace: str, pod: str, port: int | str, url_path: str) -> str:
     """The API server's proxy to one port of one pod."""
-    return f"{path('Pod', namespace, f'{pod}:{port}', 'proxy')}/{url_path.lstrip('/')}".replace("%3A", ":")
+    return f"{path('Pod', namespace, pod)}:{port}/proxy/{url_path.lstrip('/')}"
