@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -24,7 +25,7 @@ from . import forwarding
 
 try:
     import urllib3
-    from kubernetes.utils.retry import Backoff, on_error
+    from kubernetes.utils.retry import Backoff, on_error, on_retry_after_error
 except ImportError:  # connect() has reported it
     pass
 
@@ -42,10 +43,11 @@ MERGE_PATCH = "application/merge-patch+json"
 class ApiFault(OperatorError):
     """The API server answered with an error; C(status) is the HTTP code, C(message) its own words."""
 
-    def __init__(self, status: int, message: str, fault: Fault) -> None:
+    def __init__(self, status: int, message: str, fault: Fault, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(fault)
         self.status = status
         self.message = message
+        self.headers = headers or {}  # kubernetes.utils.retry looks for Retry-After here
 
 
 class Unreachable(OperatorError):
@@ -143,10 +145,12 @@ class Cluster:
         if self._persist is None:
             return on_error(Backoff(steps=2, duration=0.3, factor=1.0), _transient, attempt)
         deadline = self._persist
-        return on_error(
-            Backoff(steps=10_000, duration=0.2, factor=2.0, jitter=0.1, cap=3.0),
+        return on_retry_after_error(
+            # Without a growing delay and its cap, at which the library would end the retries.
+            Backoff(steps=1_000_000, duration=0.4, factor=1.0, jitter=0.5),
             lambda fault: _transient(fault) and not deadline.expired,
             attempt,
+            sleep_func=lambda seconds: time.sleep(min(seconds, deadline.remaining)),
         )
 
     def _once(
@@ -197,7 +201,8 @@ class Cluster:
         if 200 <= answer.status < 300:
             return answer
         message = _message(answer.data if isinstance(answer.data, bytes) else answer.read())
-        raise ApiFault(answer.status, message, _explain(answer.status, message, method, path, self.name))
+        fault = _explain(answer.status, message, method, path, self.name)
+        raise ApiFault(answer.status, message, fault, answer.headers)
 
 
 def events(answer: Any) -> Iterator[dict[str, Any]]:

@@ -10,10 +10,14 @@ import contextlib
 from collections.abc import Iterator
 
 from ..call import Call
+from ..deadline import Deadline
 from ..errors import Fault, Interrupted, OperatorError
 from .client import Cluster
 from .connection import connect
 from .leases import Held
+
+#: How long a run that was told to stop tries to give its Leases back; they expire by themselves.
+INTERRUPTED_SECONDS = 3.0
 
 
 @contextlib.contextmanager
@@ -30,10 +34,14 @@ def opened(call: Call, *input_faults: Fault | None) -> Iterator[tuple[Cluster, H
         raise OperatorError([*faults, *fault.faults]) from fault
     if faults:
         raise OperatorError(faults)
-    held = Held(cluster, call.params.get("run"))
+    run = call.params.get("run") or {}
+    held = Held(cluster, run)
+    if run.get("leases"):  # what was begun is seen through, for as long as its lock counts
+        cluster.persist(Deadline(run["lease_seconds"]))
     try:
         yield cluster, held
     except Interrupted as stop:
         call.journal.note("interrupted", signal=stop.signal_number)
+        cluster.persist(Deadline(INTERRUPTED_SECONDS))
         held.release()
         raise
