@@ -64,6 +64,7 @@ class RolloutWatch:
         self._numbers = {r.certified: r.number for r in known} | {r.name: r.number for r in known}
         self._owners = {revision.uid for revision in known} | {target.uid, workload["metadata"]["uid"]}
         self._complaint = ""
+        self._deleted = False
         self._restarted = 0
         self._restarted_at: float | None = None
 
@@ -78,11 +79,15 @@ class RolloutWatch:
         elif change.kind == "Event":
             if change.entry.get("type") == "Warning" and change.entry.get("reason") == "FailedCreate":
                 self._complaint = str(change.entry.get("message"))
-        elif change.type != "DELETED":
+        elif change.type == "DELETED":
+            self._deleted = True
+        else:
             self.workload = change.entry
 
     def judge(self, seconds: float) -> tuple[rollout.Rollout, Finding | None]:
         """The rollout's state at this second of it, pod reasons before the controller's."""
+        if self._deleted:
+            return rollout.Rollout("failed", "the workload was deleted by somebody else", "deleted"), None
         if revisions.bare_template(self.workload["spec"]["template"]) != self._written:
             return rollout.Rollout("failed", "the template was changed by somebody else", "superseded"), None
         found = diagnosis.first_fatal(self.findings())
@@ -119,16 +124,22 @@ class RolloutWatch:
         return ""
 
     def stuck_pod(self) -> Mapping[str, Any] | None:
-        """The pod of another revision, not ready, that a StatefulSet waits for; highest ordinal first."""
-        status = self.workload.get("status") or {}
+        """The pod of another revision, not ready, that a StatefulSet waits for; highest ordinal first.
+
+        Below the partition a pod keeps its version, so deleting it would bring it back as it was.
+        """
+        status, spec = self.workload.get("status") or {}, self.workload["spec"]
         seen = int(status.get("observedGeneration") or 0) >= int(self.workload["metadata"].get("generation") or 0)
-        strategy = (self.workload["spec"].get("updateStrategy") or {}).get("type")
-        if self.workload["kind"] != "StatefulSet" or not seen or strategy == "OnDelete":
+        strategy = spec.get("updateStrategy") or {}
+        if self.workload["kind"] != "StatefulSet" or not seen or strategy.get("type") == "OnDelete":
             return None
+        lowest = int((spec.get("ordinals") or {}).get("start") or 0)
+        lowest += int((strategy.get("rollingUpdate") or {}).get("partition") or 0)
         stuck = [
             pod
             for pod in self.pods.values()
-            if revisions.pod_hash(pod) != self.target.name
+            if _ordinal(pod["metadata"]["name"]) >= lowest
+            and revisions.pod_hash(pod) != self.target.name
             and not revisions.pod_is_ready(pod)
             and not pod["metadata"].get("deletionTimestamp")
         ]
