@@ -1,0 +1,311 @@
+# Copyright: (c) 2026, linkops.runbooks contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A rollout as it is watched: what each change makes of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.linkops.runbooks.plugins.module_utils.cluster.feed import Change
+from ansible_collections.linkops.runbooks.plugins.module_utils.cluster.watching import CALM_SECONDS, RolloutWatch
+from ansible_collections.linkops.runbooks.tests.unit.plugins.fixtures import Scene, load, scene
+
+
+def watched(at: Scene, number: int, crash_restarts: int = 2) -> RolloutWatch:
+    """The watch right after the template of a revision was written; the controller has not seen it yet."""
+    target, known = at.numbered(number), at.known
+    at.deploy(number)
+    at.workload["metadata"]["generation"] += 1
+    return RolloutWatch(at.workload, target, known, crash_restarts)
+
+
+def pod_of(at: Scene, number: int, name: str, status: str = "ready", **metadata: Any) -> dict[str, Any]:
+    """A pod of a revision, in a state of pods.yml."""
+    revision = at.numbered(number)
+    deployment = at.workload["kind"] == "Deployment"
+    label = {"pod-template-hash": revision.certified} if deployment else {"controller-revision-hash": revision.name}
+    owner = revision.uid if deployment else at.workload["metadata"]["uid"]
+    return {
+        "metadata": {
+            "name": name,
+            "uid": f"uid-{name}",
+            "labels": label,
+            "ownerReferences": [{"uid": owner, "controller": True}],
+            **metadata,
+        },
+        "status": load("pods")[status],
+    }
+
+
+def seen(state: RolloutWatch, *pods: dict[str, Any], seconds: float = 0, how: str = "ADDED") -> None:
+    """The watch sees these pods."""
+    for pod in pods:
+        state.apply(Change("Pod", how, pod), seconds)
+
+
+def status(state: RolloutWatch, **fields: Any) -> None:
+    """The controller writes its status, having seen the template."""
+    workload = {**state.workload, "status": {**state.workload["status"], "conditions": [], **fields}}
+    workload["status"]["observedGeneration"] = workload["metadata"]["generation"]
+    state.apply(Change(workload["kind"], "MODIFIED", workload), 0)
+
+
+FINISHED = {"replicas": 3, "updatedReplicas": 3, "availableReplicas": 3, "readyReplicas": 3}
+
+
+def test_from_the_first_look_to_the_end() -> None:
+    at = scene("deployment")
+    state = watched(at, 6)
+    assert state.judge(0)[0].detail == "the controller has not seen the new template yet"
+    status(state, replicas=4, updatedReplicas=1, availableReplicas=3, readyReplicas=3)
+    seen(state, pod_of(at, 6, "api-1", "probe not passed"), pod_of(at, 8, "api-0", "image not found"))
+    assert state.judge(1)[0].state == "waiting"
+    seen(state, *(pod_of(at, 6, f"api-{number}") for number in (1, 2, 3)), how="MODIFIED")
+    status(state, **FINISHED)
+    judged, finding = state.judge(2)
+    assert (judged.state, finding) == ("done", None)
+
+
+def test_a_status_that_is_ahead_of_the_pods_waits_for_them() -> None:
+    at = scene("deployment")
+    state = watched(at, 6)
+    status(state, **FINISHED)
+    assert state.judge(0)[0].state == "waiting"
+
+
+@pytest.mark.parametrize(
+    ("number", "state_of_pod", "reason"),
+    [
+        pytest.param(6, "image not found", "ErrImagePull", id="a fatal reason of the target"),
+        pytest.param(6, "crash loop, two restarts", "CrashLoopBackOff", id="a crash loop of the target"),
+        pytest.param(6, "crash loop, one restart", None, id="one restart"),
+        pytest.param(6, "unschedulable", None, id="unschedulable is waited for"),
+        pytest.param(8, "image not found", None, id="a fatal reason of what is left"),
+        pytest.param(4, "crash loop, two restarts", None, id="a crash loop of another revision"),
+    ],
+)
+def test_only_the_targets_pods_end_a_rollout(number: int, state_of_pod: str, reason: str | None) -> None:
+    at = scene("deployment")
+    state = watched(at, 6)
+    status(state, replicas=4, updatedReplicas=1, availableReplicas=3)
+    seen(state, pod_of(at, number, "api-1", state_of_pod))
+    judged, finding = state.judge(1)
+    assert (judged.state, judged.reason) == (("failed", reason) if reason else ("waiting", ""))
+    assert (finding.reason if finding else None) == reason
+
+
+def test_a_strangers_pod_is_not_seen() -> None:
+    at = scene("deployment")
+    state = watched(at, 6)
+    seen(state, {**pod_of(at, 6, "api-1", "image not found"), "metadata": {"name": "x", "uid": "x"}})
+    assert state.pods == {}
+
+
+def test_restarts_from_before_are_history_and_new_ones_are_not() -> None:
+    at = scene("deployment")
+    state = watched(at, 6)
+    pod = pod_of(at, 6, "api-1", "crash loop, running just now")
+    seen(state, pod)
+    assert state.judge(0)[0].state == "waiting"
+    pod["status"]["containerStatuses"][0]["restartCount"] += 2
+    seen(state, pod, how="MODIFIED")
+    assert state.judge(1)[0].state == "failed"
+
+
+def test_a_pod_of_the_same_name_has_a_history_of_its_own() -> None:
+    at = scene("statefulset")
+    state = watched(at, 2)
+    seen(state, pod_of(at, 2, "credlink-vault-2", "crash loop, running just now"))
+    seen(state, pod_of(at, 2, "credlink-vault-2", "crash loop, two restarts", uid="another"))
+    assert state.judge(1)[0].state == "failed"
+
+
+def test_a_rollout_with_a_restart_is_done_only_after_a_calm_time() -> None:
+    at = scene("deployment")
+    state = watched(at, 6)
+    pods = [pod_of(at, 6, f"api-{number}") for number in (1, 2, 3)]
+    seen(state, *pods)
+    status(state, **FINISHED)
+    assert state.judge(1)[0].state == "done"
+    pods[0]["status"]["containerStatuses"][0]["restartCount"] = 1
+    seen(state, pods[0], seconds=5, how="MODIFIED")
+    assert state.judge(5)[0].state == "waiting"
+    assert state.judge(5 + CALM_SECONDS - 0.1)[0].state == "waiting"
+    assert state.judge(5 + CALM_SECONDS)[0].state == "done"
+
+
+def test_an_init_container_that_came_through_long_ago_needs_no_calm_time() -> None:
+    at = scene("deployment")
+    state = watched(at, 6)
+    seen(state, *(pod_of(at, 6, f"api-{n}", "init container came through after a restart") for n in (1, 2, 3)))
+    status(state, **FINISHED)
+    assert state.judge(1)[0].state == "done"
+
+
+def test_another_template_is_somebody_elses_rollout() -> None:
+    at = scene("deployment")
+    state = watched(at, 6)
+    changed = scene("deployment").workload
+    state.apply(Change("Deployment", "MODIFIED", changed), 1)
+    judged, finding = state.judge(1)
+    assert (judged.state, judged.reason, finding) == ("failed", "superseded", None)
+
+
+def test_defaults_that_the_server_adds_to_metadata_are_no_change() -> None:
+    at = scene("deployment")
+    state = watched(at, 6)
+    same = {**at.workload, "spec": {**at.workload["spec"], "replicas": 5}}
+    same["spec"]["template"] = {**same["spec"]["template"]}
+    same["spec"]["template"]["metadata"] = {"creationTimestamp": None, "labels": {"app": "servicelink-api"}}
+    state.apply(Change("Deployment", "MODIFIED", same), 1)
+    assert state.judge(1)[0].reason == ""
+
+
+def test_a_workload_that_is_deleted_is_no_rollout_any_more() -> None:
+    at = scene("deployment")
+    state = watched(at, 6)
+    state.apply(Change("Deployment", "DELETED", at.workload), 1)
+    judged, _finding = state.judge(1)
+    assert (judged.state, judged.reason) == ("failed", "deleted")
+
+
+@pytest.mark.parametrize(
+    ("event", "with_pods", "failed"),
+    [
+        pytest.param({"type": "Warning", "reason": "FailedCreate", "message": "quota"}, False, True, id="refused"),
+        pytest.param(
+            {"type": "Warning", "reason": "FailedCreate", "message": "quota"}, True, False, id="one came through"
+        ),
+        pytest.param(
+            {"type": "Warning", "reason": "Unhealthy", "message": "probe"}, False, False, id="another warning"
+        ),
+        pytest.param({"type": "Normal", "reason": "SuccessfulCreate", "message": "x"}, False, False, id="no warning"),
+    ],
+)
+def test_a_stateful_set_tells_by_events_that_no_pod_can_be_made(
+    event: dict[str, Any], with_pods: bool, failed: bool
+) -> None:
+    at = scene("statefulset")
+    state = watched(at, 2)
+    status(state, readyReplicas=2, updatedReplicas=0)
+    if with_pods:
+        seen(state, pod_of(at, 2, "credlink-vault-2", "probe not passed"))
+    state.apply(Change("Event", "ADDED", event), 1)
+    judged, _finding = state.judge(1)
+    assert (judged.reason == "FailedCreate") == failed
+    assert not failed or "quota" in judged.detail
+
+
+def test_a_list_that_begins_anew_forgets_the_pods_that_are_gone() -> None:
+    at = scene("deployment")
+    state = watched(at, 6)
+    seen(state, pod_of(at, 6, "api-1"), pod_of(at, 6, "api-2"))
+    seen(state, pod_of(at, 6, "api-2"), how="DELETED")
+    assert list(state.pods) == ["api-1"]
+    state.apply(Change("Deployment", "RESET"), 1)
+    assert list(state.pods) == ["api-1"]
+    state.apply(Change("Pod", "RESET"), 1)
+    assert list(state.pods) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("ready", ""),
+        ("probe not passed", "api-1 is not ready yet"),
+        ("unschedulable", "pod api-1: Unschedulable: 0/1 nodes are available: 1 Insufficient cpu."),
+    ],
+)
+def test_what_it_waits_for(name: str, told: str) -> None:
+    at = scene("deployment")
+    state = watched(at, 6)
+    seen(state, pod_of(at, 6, "api-1", name))
+    assert state.waiting_for() == told
+
+
+def test_it_waits_for_a_probe_by_its_path() -> None:
+    at = scene("deployment")
+    state = watched(at, 8)
+    seen(state, pod_of(at, 8, "api-1", "probe not passed"))
+    assert state.waiting_for() == "api-1 waits for its readiness probe GET :3001/health"
+
+
+def stuck(number: int = 2, partition: int = 0, start: int = 0, observed: bool = True, **changed: Any) -> str:
+    """The pod that is to be freed, of a StatefulSet whose pods 1 and 2 never get ready; C(changed) is of pod 2."""
+    at = scene("statefulset")
+    at.workload["spec"]["updateStrategy"]["rollingUpdate"]["partition"] = partition
+    at.workload["spec"]["ordinals"] = {"start": start}
+    state = watched(at, 3)
+    if observed:
+        status(state, readyReplicas=1)
+    seen(
+        state,
+        pod_of(at, 3, f"credlink-vault-{start}"),
+        pod_of(at, number, f"credlink-vault-{start + 1}", "probe not passed"),
+        pod_of(at, number, f"credlink-vault-{start + 2}", "image not found", **changed),
+    )
+    found = state.stuck_pod()
+    return found["metadata"]["name"] if found else ""
+
+
+def test_a_stuck_pod_is_that_of_the_highest_ordinal() -> None:
+    assert stuck() == "credlink-vault-2"
+
+
+@pytest.mark.parametrize(
+    ("case", "pod"),
+    [
+        pytest.param({"number": 3}, "", id="the targets own pods are waited for"),
+        pytest.param({"observed": False}, "", id="not before the controller has seen the template"),
+        pytest.param({"deletionTimestamp": "2026-03-05T10:00:00Z"}, "credlink-vault-1", id="one is on its way out"),
+        pytest.param({"partition": 2}, "credlink-vault-2", id="at the partition"),
+        pytest.param({"partition": 3}, "", id="below the partition a pod keeps its version"),
+        pytest.param({"partition": 3, "start": 5}, "", id="below the partition, counted from another start"),
+        pytest.param({"partition": 2, "start": 5}, "credlink-vault-7", id="at the partition, from another start"),
+    ],
+)
+def test_which_pod_is_freed(case: dict[str, Any], pod: str) -> None:
+    assert stuck(**case) == pod
+
+
+@pytest.mark.parametrize("kind", ["deployment", "on delete"])
+def test_nothing_else_is_freed(kind: str) -> None:
+    at = scene("deployment" if kind == "deployment" else "statefulset")
+    if kind == "on delete":
+        at.workload["spec"]["updateStrategy"] = {"type": "OnDelete"}
+    numbers = [each.number for each in at.known]
+    state = watched(at, numbers[0])
+    status(state)
+    seen(state, pod_of(at, numbers[-1], "credlink-vault-2", "image not found"))
+    assert state.stuck_pod() is None
+
+
+def test_the_timeline_has_a_point_for_each_change() -> None:
+    at = scene("deployment")
+    state = watched(at, 6)
+    state.record(0)
+    seen(state, pod_of(at, 8, "api-0"), pod_of(at, 6, "api-1", "probe not passed"))
+    state.record(0.5)
+    state.record(1)
+    seen(state, pod_of(at, 6, "api-1"), how="MODIFIED")
+    seen(state, pod_of(at, 8, "api-0", deletionTimestamp="2026-03-05T10:00:00Z"), how="MODIFIED")
+    state.record(1.234)
+    assert state.timeline == [
+        {"seconds": 0, "revisions": {}},
+        {"seconds": 0.5, "revisions": {"8": {"pods": 1, "ready": 1}, "6": {"pods": 1, "ready": 0}}},
+        {"seconds": 1.23, "revisions": {"6": {"pods": 1, "ready": 1}}},
+    ]
+    assert state.terminating() == 1
+
+
+def test_a_pod_of_a_revision_that_nobody_knows_is_drawn_all_the_same() -> None:
+    at = scene("deployment")
+    state = watched(at, 6)
+    pod = pod_of(at, 6, "api-1")
+    pod["metadata"]["labels"] = {"pod-template-hash": "new"}
+    seen(state, pod)
+    state.record(0)
+    assert state.timeline[0]["revisions"] == {"?": {"pods": 1, "ready": 1}}
