@@ -5,9 +5,8 @@
 
 from __future__ import annotations
 
-import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,12 +14,11 @@ import pytest
 from lab.cluster import Manifest
 from lab.site import Lab
 from tests.integration.harness.gateway import Fault, Gateway
-from tests.integration.harness.pressing import Press, Pressed, Running
+from tests.integration.harness.pressing import Press, Pressed
 from tests.integration.harness.services import Service, Services
 
 DURATION = 3  # seconds that a lock of these tests counts without being renewed
 SILENCE = Fault(503, seconds=30.0)
-Send = Callable[[Running], None]
 
 
 @pytest.fixture
@@ -42,22 +40,6 @@ def unhurried(manifest: Manifest) -> None:
     manifest["spec"]["minReadySeconds"] = 6
 
 
-def terminated(running: Running) -> None:
-    """``kill PID``, as a supervisor does."""
-    running.signal(signal.SIGTERM)
-
-
-def interrupted(running: Running) -> None:
-    """Ctrl-C in a terminal, which signals every process in the foreground."""
-    os.killpg(running.process.pid, signal.SIGINT)
-
-
-def interrupted_twice(running: Running) -> None:
-    """Ctrl-C of someone who does not like to wait."""
-    interrupted(running)
-    interrupted(running)
-
-
 def held(api: Service) -> str:
     """Who has the lock, empty if nobody."""
     lease = api.workload.cluster.get("Lease", api.namespace, f"linkops-{api.name}")
@@ -76,12 +58,19 @@ def stopped(pressed: Pressed) -> None:
     assert "Traceback" not in pressed.output, pressed.output
 
 
-@pytest.mark.parametrize("send", [interrupted, interrupted_twice, terminated])
-def test_a_run_is_stopped_in_the_middle_of_a_rollout(press: Press, api: Service, send: Send) -> None:
+@pytest.mark.parametrize(
+    "signals",
+    [(signal.SIGINT,), (signal.SIGINT, signal.SIGINT), (signal.SIGTERM,)],
+    ids=["Ctrl-C", "Ctrl-C twice", "SIGTERM"],
+)
+def test_a_run_is_stopped_in_the_middle_of_a_rollout(
+    press: Press, api: Service, signals: tuple[signal.Signals, ...]
+) -> None:
     """The lock is free at once, the record tells, and the second run takes the rollout to its end."""
     running = press.start("rollback", api, revision=1)
     running.until("template of revision 1")
-    send(running)
+    for each in signals:
+        running.signal(each)
     stopped(running.wait())
     assert held(api) == ""
     assert len(interruptions(press, api)) == 1
@@ -96,7 +85,7 @@ def test_a_run_is_stopped_while_it_plans(press: Press, api: Service, gateway: Ga
     gateway.policy = lambda request: SILENCE if "replicasets" in request else None
     running = press.start("rollback", api, revision=1, kubernetes_kubeconfig=gateway.kubeconfig)
     gateway.until("replicasets")
-    interrupted(running)
+    running.signal(signal.SIGINT)
     stopped(running.wait())
     assert held(api) == ""
     assert not any(request.startswith(("PATCH", "PUT")) for request in gateway.requests)
@@ -108,8 +97,7 @@ def test_a_killed_run_is_followed_by_one_that_converges(press: Press, api: Servi
     """Nothing can be cleaned up then; the lock expires, and what was written is watched and verified."""
     running = press.start("rollback", api, revision=1)
     running.until("template of revision 1")
-    running.signal(signal.SIGKILL)
-    running.process.wait()
+    running.vanish()
     assert held(api)
     second = press("rollback", api, revision=1)
     assert second.rc == 0, second.output

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shlex
@@ -125,18 +126,22 @@ class Running:
             time.sleep(0.05)
 
     def signal(self, number: signal.Signals) -> None:
-        """Send a signal to ansible-playbook alone, as ``kill PID`` does; SIGKILL goes to its workers too."""
-        if number is signal.SIGKILL:
-            os.killpg(self.process.pid, number)
-        else:
-            self.process.send_signal(number)
+        """Send a signal to ansible-playbook alone, as ``kill PID`` does, and as Ctrl-C does: workers are elsewhere."""
+        self.process.send_signal(number)
+
+    def vanish(self) -> None:
+        """Kill ansible-playbook and its workers, which have sessions of their own: as if the machine lost its power."""
+        for pid in [*_descendants(self.process.pid), self.process.pid]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.process.wait()
 
     def wait(self, seconds: float = LONGEST) -> Pressed:
         """The run's end."""
         try:
             rc = self.process.wait(seconds)
         except subprocess.TimeoutExpired:
-            os.killpg(self.process.pid, signal.SIGKILL)
+            self.vanish()
             raise AssertionError(f"the run did not end within {seconds:.0f} s:\n{self.output}") from None
         took = time.monotonic() - self._started
         return Pressed(rc, self.output, took, self._services, self._records, self._log.with_suffix(".jsonl"))
@@ -197,8 +202,7 @@ class Press:
         """Kill what a failed test left running."""
         for running in self._running:
             if running.process.poll() is None:
-                os.killpg(running.process.pid, signal.SIGKILL)
-                running.process.wait()
+                running.vanish()
 
     def _environment(self, log: Path, added: Mapping[str, str]) -> dict[str, str]:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("ANSIBLE_", "K8S_AUTH_", "KUBECONFIG"))}
@@ -211,6 +215,18 @@ class Press:
             "RESULTS_FILE": str(log.with_suffix(".jsonl")),
             **added,
         }
+
+
+def _descendants(pid: int) -> list[int]:
+    """Processes that this one has started, directly or not."""
+    parents: dict[int, int] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # ended meanwhile
+            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
+    found = [pid]
+    for each in found:
+        found += [child for child, parent in parents.items() if parent == each]
+    return found[1:]
 
 
 def _inventory(services: Sequence[Service]) -> dict[str, Any]:
