@@ -187,7 +187,7 @@ evidence:
   type: list
   elements: str
 verdict:
-  description: V(pass) or V(fail), with the reason.
+  description: V(pass), V(fail), or V(unknown) where the template is set and no ready pod runs it yet, with the reason.
   returned: after a watch
   type: dict
 reason:

@@ -16,6 +16,7 @@ from tests.integration.harness.ground import Ground
 from tests.integration.harness.pressing import Pressed
 from tests.integration.harness.services import Service, container
 
+REPEATED = ("stuck", "daemon", "pair", "partitioned")
 IDLE = "process.on('SIGTERM', () => process.exit()); setInterval(() => {}, 1000)"
 
 
@@ -30,11 +31,19 @@ class Pressings:
 
 @pytest.fixture(scope="module")
 def pressings(shared: Ground) -> Pressings:
-    cases: list[Callable[[Ground], Service]] = [_stuck_set, _daemon, _pair, _crowded, _migrated]
+    cases: list[Callable[[Ground], Service]] = [
+        _stuck_set,
+        _partitioned,
+        _on_delete,
+        _daemon,
+        _pair,
+        _crowded,
+        _migrated,
+    ]
     with ThreadPoolExecutor() as pool:
         services = {service.name: service for service in pool.map(lambda case: case(shared), cases)}
     first = shared.press("rollback", *services.values(), revision=1)
-    repeated = [services[name] for name in ("stuck", "daemon", "pair")]
+    repeated = [services[name] for name in REPEATED]
     return Pressings(services, first, shared.press("rollback", *repeated, revision=1))
 
 
@@ -46,6 +55,23 @@ def _stuck_set(ground: Ground) -> Service:
         lambda pod: pod["metadata"]["name"] == "stuck-1" and container(pod_template(pod))["image"].endswith("v1.3.0")
     )
     return service
+
+
+def _partitioned(ground: Ground) -> Service:
+    """A StatefulSet that updates the last of its two pods only."""
+    strategy = {"type": "RollingUpdate", "rollingUpdate": {"partition": 1}}
+    return ground.service(
+        ["v1.2.0", "v1.2.1"], "partitioned", kind="StatefulSet", replicas=2, wait=False,
+        change=lambda manifest: manifest["spec"].update(updateStrategy=strategy, podManagementPolicy="Parallel"),
+    )  # fmt: skip
+
+
+def _on_delete(ground: Ground) -> Service:
+    """A StatefulSet whose pods keep their version until somebody deletes them."""
+    return ground.service(
+        ["v1.2.0", "v1.2.1"], "on-delete", kind="StatefulSet",
+        change=lambda manifest: manifest["spec"].update(updateStrategy={"type": "OnDelete"}),
+    )  # fmt: skip
 
 
 def _daemon(ground: Ground) -> Service:
@@ -116,13 +142,15 @@ def pod_template(pod: Manifest) -> Manifest:
     return {"spec": pod["spec"]}
 
 
-@pytest.mark.parametrize("name", ["stuck", "daemon", "pair", "crowded", "migrated"])
+@pytest.mark.parametrize("name", [*REPEATED, "crowded", "migrated"])
 def test_is_rolled_back(pressings: Pressings, name: str) -> None:
     assert "pass: Rolled back from revision 2 to revision 1" in pressings.first.closing(name), pressings.first.output
     assert container(pressings.services[name].workload.live["spec"]["template"])["image"] == "servicelink/api:v1.2.0"
+    done = pressings.first.results("workload_rollback", name)[-1]
+    assert (done["from_revision"], done["to_revision"], done["active_revision"]) == (2, 1, 3)
 
 
-@pytest.mark.parametrize("name", ["stuck", "daemon", "pair"])
+@pytest.mark.parametrize("name", REPEATED)
 def test_pressed_again_by_the_same_number_nothing_changes_and_all_is_verified(pressings: Pressings, name: str) -> None:
     assert pressings.second.rc == 0, pressings.second.output
     assert "pass: Revision 3 was active already" in pressings.second.closing(name)
@@ -136,6 +164,23 @@ def test_a_stateful_set_is_freed_from_the_pod_that_never_gets_ready(pressings: P
     assert "deleting pod stuck-1" in pressings.first.output
     pods = pressings.services["stuck"].workload.pods
     assert {container(pod_template(pod))["image"] for pod in pods} == {"servicelink/api:v1.2.0"}
+
+
+def test_a_partition_keeps_the_pods_below_it(pressings: Pressings) -> None:
+    images = {
+        pod["metadata"]["name"]: container(pod_template(pod))["image"]
+        for pod in pressings.services["partitioned"].workload.pods
+    }
+    assert images == {"partitioned-0": "servicelink/api:v1.2.1", "partitioned-1": "servicelink/api:v1.2.0"}
+
+
+def test_a_version_that_no_pod_runs_yet_is_not_certified(pressings: Pressings) -> None:
+    told = pressings.first.closing("on-delete")
+    assert "unknown: Rolled back from revision 2 to revision 1" in told
+    assert "but no pod runs it yet (the template is set; 0 of 1 pods run it (OnDelete)): delete them" in told
+    assert pressings.first.results("workload_mark", "on-delete") == []
+    service = pressings.services["on-delete"]
+    assert container(service.workload.live["spec"]["template"])["image"] == "servicelink/api:v1.2.0"
 
 
 def test_every_container_of_a_pod_is_in_the_plan(pressings: Pressings) -> None:

@@ -107,7 +107,7 @@ def _carry_out(call: Call, cluster: Cluster, held: Held, found: Snapshot, planne
         workload = found.workload
         call.say(f"revision {planned.target.number} is active already; nothing is written, it is watched all the same")
     watched = _watched(call, cluster, held, found, planned.target, workload, deadline)
-    outcome = _outcome(planned, watched)
+    outcome = _outcome(planned, watched, found.revisions)
     if watched.state == "done":
         return outcome
     outcome["evidence"] = _keep_evidence(call, cluster, found.workload, watched.workload, watched.pods)
@@ -276,15 +276,16 @@ def _described(found: Snapshot, planned: Plan, prints: Fingerprints) -> dict[str
     }
 
 
-def _outcome(planned: Plan, watched: Watched) -> dict[str, Any]:
-    annotations = watched.workload["metadata"].get("annotations") or {}
-    number = int(annotations.get(revisions.REVISION) or planned.target.number)
+def _outcome(planned: Plan, watched: Watched, known: Iterable[Revision]) -> dict[str, Any]:
     done = watched.state == "done"
+    # Where pods keep their version until they are deleted, a rollout is done before any pod runs the target.
+    ran = any(revisions.pod_is_ready(pod) for pod in revisions.pods_of(planned.target, watched.pods))
+    verdict = Verdict(("pass" if ran else "unknown") if done else "fail", watched.detail)
     return {
         "changed": planned.changed,
         "from_revision": planned.source.number if planned.source else None,
         "to_revision": planned.target.number,
-        "active_revision": number if done else planned.target.number,
+        "active_revision": _number_now(planned, watched, known) if done else planned.target.number,
         "returned": False,
         "rollout": {
             "state": watched.state,
@@ -296,9 +297,17 @@ def _outcome(planned: Plan, watched: Watched) -> dict[str, Any]:
             "terminating": watched.terminating,
         },
         "ready_pods": sorted(pod["metadata"]["name"] for pod in watched.pods if revisions.pod_is_ready(pod)),
-        "verdict": Verdict("pass" if done else "fail", watched.detail).as_result(),
+        "verdict": verdict.as_result(),
         "msg": f"Revision {planned.target.number} is rolled out: {watched.detail}." if done else watched.detail,
     }
+
+
+def _number_now(planned: Plan, watched: Watched, known: Iterable[Revision]) -> int:
+    """The target's number after the write: a Deployment bears it, the other controllers give the highest plus one."""
+    annotations = watched.workload["metadata"].get("annotations") or {}
+    if revisions.REVISION in annotations:
+        return int(annotations[revisions.REVISION])
+    return max(each.number for each in known) + 1 if planned.changed else planned.target.number
 
 
 def _intention(planned: Plan) -> str:
