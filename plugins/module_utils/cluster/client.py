@@ -135,7 +135,19 @@ class Cluster:
         )
 
     def _json(self, method: str, path: str, **request: Any) -> dict[str, Any]:
-        loaded: dict[str, Any] = json.loads(self._request(method, path, **request).data)
+        answer = self._request(method, path, **request)
+        try:
+            loaded = json.loads(answer.data)
+        except ValueError:
+            loaded = None
+        if not isinstance(loaded, dict):
+            raise OperatorError(
+                Fault(
+                    "not_kubernetes",
+                    f"{self.host} ({self.name}) does not answer as a Kubernetes API server does.",
+                    "Check the address: another web server, or a login page in front of it, may stand there.",
+                )
+            )
         return loaded
 
     def _request(self, method: str, path: str, **request: Any) -> Any:

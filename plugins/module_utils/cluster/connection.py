@@ -30,6 +30,11 @@ if TYPE_CHECKING:
     from kubernetes.client import ApiClient
 
 _EXPLICIT = {"ca_cert": "ssl_ca_cert", "client_cert": "cert_file", "client_key": "key_file", "proxy": "proxy"}
+_FILES = {
+    "ca_cert": ("ca_missing", "The CA certificate"),
+    "client_cert": ("cert_missing", "The client certificate"),
+    "client_key": ("cert_missing", "The client key"),
+}
 
 
 def connect(params: Mapping[str, Any], environment: Mapping[str, str]) -> tuple[ApiClient, str]:
@@ -48,9 +53,9 @@ def connect(params: Mapping[str, Any], environment: Mapping[str, str]) -> tuple[
         )
     if params.get("host"):
         return _configured(_explicit(params), params), str(params["host"])
-    path = params.get("kubeconfig") or environment.get("KUBECONFIG") or _default_kubeconfig()
-    if path or params.get("context"):
-        return _from_kubeconfig(path, params)
+    path, default = params.get("kubeconfig") or environment.get("KUBECONFIG"), Path("~/.kube/config").expanduser()
+    if path or params.get("context") or default.exists():
+        return _from_kubeconfig(path or str(default), params)
     if environment.get("KUBERNETES_SERVICE_HOST"):
         return _in_cluster(params), "in-cluster"
     raise OperatorError(
@@ -62,11 +67,6 @@ def connect(params: Mapping[str, Any], environment: Mapping[str, str]) -> tuple[
     )
 
 
-def _default_kubeconfig() -> str | None:
-    default = Path("~/.kube/config").expanduser()
-    return str(default) if default.exists() else None
-
-
 def _explicit(params: Mapping[str, Any]) -> Any:
     configuration = kubernetes.client.Configuration()
     configuration.host = params["host"].rstrip("/")
@@ -75,9 +75,9 @@ def _explicit(params: Mapping[str, Any]) -> Any:
     return configuration
 
 
-def _from_kubeconfig(path: str | None, params: Mapping[str, Any]) -> tuple[ApiClient, str]:
+def _from_kubeconfig(path: str, params: Mapping[str, Any]) -> tuple[ApiClient, str]:
     named = params.get("context")
-    for each in (path or "").split(os.pathsep):
+    for each in path.split(os.pathsep):
         if each and not Path(each).expanduser().exists():
             raise OperatorError(
                 Fault(
@@ -135,10 +135,13 @@ def _configured(configuration: Any, params: Mapping[str, Any]) -> ApiClient:
     for option, attribute in _EXPLICIT.items():
         if params.get(option):
             setattr(configuration, attribute, params[option])
-    if params.get("ca_cert") and not Path(params["ca_cert"]).exists():
-        raise OperatorError(
-            Fault("ca_missing", f"The CA certificate {params['ca_cert']} does not exist.", "Correct ca_cert.")
-        )
+    missing = [
+        Fault(reason, f"{what} {params[option]} does not exist.", f"Correct {option}.")
+        for option, (reason, what) in _FILES.items()
+        if params.get(option) and not Path(params[option]).exists()
+    ]
+    if missing:
+        raise OperatorError(missing)
     if params.get("validate_certs") is not None:
         configuration.verify_ssl = params["validate_certs"]
     return kubernetes.client.ApiClient(configuration)
