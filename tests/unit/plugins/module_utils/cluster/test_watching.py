@@ -194,6 +194,8 @@ def test_a_stateful_set_tells_by_events_that_no_pod_can_be_made(
     if with_pods:
         seen(state, pod_of(at, 2, "credlink-vault-2", "probe not passed"))
     state.apply(Change("Event", "ADDED", event), 1)
+    assert state.judge(1)[0].reason != "FailedCreate", "one may be about the template before"
+    state.apply(Change("Event", "MODIFIED", event), 1)
     judged, _finding = state.judge(1)
     assert (judged.reason == "FailedCreate") == failed
     assert not failed or "quota" in judged.detail

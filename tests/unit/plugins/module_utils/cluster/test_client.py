@@ -1,0 +1,257 @@
+# Copyright: (c) 2026, linkops.runbooks contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The client's decisions: what a fault is called, what is tried again, how answers are put together."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import partial
+from itertools import pairwise
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import urllib3
+from hypothesis import given
+from hypothesis import strategies as st
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ProtocolError, ReadTimeoutError, SSLError
+
+from ansible_collections.linkops.runbooks.plugins.module_utils.cluster import client
+from ansible_collections.linkops.runbooks.plugins.module_utils.cluster.client import ApiFault, Cluster, Unreachable
+from ansible_collections.linkops.runbooks.plugins.module_utils.deadline import Deadline
+from ansible_collections.linkops.runbooks.plugins.module_utils.errors import OperatorError
+
+CONNECTION = urllib3.connection.HTTPSConnection("prod.example", 6443)
+Answer = tuple[int, Any] | Exception
+
+
+def status(message: str, code: int = 403) -> dict[str, Any]:
+    """The API server's own answer to what it refuses."""
+    return {"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": message, "code": code}
+
+
+class Pool:
+    """Gives the prepared answers one by one, in place of urllib3's pool; remembers what was asked."""
+
+    def __init__(self, *answers: Answer) -> None:
+        self.asked: list[tuple[str, str, Any]] = []
+        self._answers = iter(answers)
+
+    def request(self, method: str, url: str, body: str | None = None, **_options: Any) -> Any:
+        self.asked.append((method, url.removeprefix("https://prod.example"), body and json.loads(body)))
+        answer = next(self._answers)
+        if isinstance(answer, Exception):
+            raise answer
+        data = answer[1] if isinstance(answer[1], bytes) else json.dumps(answer[1]).encode()
+        return SimpleNamespace(status=answer[0], data=data, headers={})
+
+
+def cluster(pool: Pool) -> Cluster:
+    """The cluster behind these answers."""
+    configuration = SimpleNamespace(host="https://prod.example", auth_settings=dict)
+    api: Any = SimpleNamespace(configuration=configuration, rest_client=SimpleNamespace(pool_manager=pool))
+    return Cluster(api, "prod-eu")
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Retries follow one another at once."""
+
+    def sleep(_seconds: float) -> None:
+        pass
+
+    monkeypatch.setattr(client, "on_error", partial(client.on_error, sleep_func=sleep))
+    monkeypatch.setattr(client.time, "sleep", sleep)
+
+
+def failed(*answers: Answer) -> OperatorError:
+    """The fault of one GET."""
+    with pytest.raises(OperatorError) as fault:
+        cluster(Pool(*answers)).get("/api/v1/x")
+    return fault.value
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "remedy"),
+    [
+        (401, "unauthorized", "Renew the credentials"),
+        (403, "forbidden", "docs/permissions.md"),
+        (404, "not_found", "Check the names"),
+        (409, "conflict", "run the button again"),
+        (422, "invalid", "refuses this content"),
+        (418, "api_error", ""),
+    ],
+)
+def test_refusals_are_sentences_and_are_not_tried_again(code: int, reason: str, remedy: str) -> None:
+    fault = failed((code, status("pods is forbidden.", code)))
+    assert isinstance(fault, ApiFault)
+    assert (fault.status, fault.reason) == (code, reason)
+    assert str(fault).startswith(f"prod-eu answered {code} to GET /api/v1/x: pods is forbidden.")
+    assert remedy in str(fault)
+
+
+@pytest.mark.parametrize("code", sorted(client.TRANSIENT_STATUSES))
+def test_a_transient_status_is_tried_once_more(code: int) -> None:
+    again = Pool((code, status("busy", code)), (200, {"kind": "Pod"}))
+    assert cluster(again).get("/api/v1/x") == {"kind": "Pod"}
+    assert len(again.asked) == 2
+    fault = failed((code, status("busy", code)), (code, status("busy", code)))
+    assert fault.reason == "api_unavailable"
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason", "tries"),
+    [
+        pytest.param(NewConnectionError(CONNECTION, "Connection refused"), "unreachable", 2, id="refused"),
+        pytest.param(ConnectTimeoutError(CONNECTION, "timed out"), "unreachable", 2, id="connect timeout"),
+        pytest.param(ProtocolError("Connection aborted.", ConnectionResetError()), "unreachable", 2, id="reset"),
+        pytest.param(SSLError("certificate verify failed"), "tls", 1, id="tls"),
+    ],
+)
+def test_no_answer_is_tried_once_more_and_a_wrong_certificate_is_not(fault: Exception, reason: str, tries: int) -> None:
+    pool = Pool(fault, fault, fault)
+    with pytest.raises(Unreachable) as told:
+        cluster(pool).get("/api/v1/x")
+    assert told.value.reason == reason
+    assert len(pool.asked) == tries
+    assert "https://prod.example (prod-eu)" in str(told.value)
+
+
+def test_after_the_first_write_it_is_tried_until_the_deadline() -> None:
+    pool = Pool(*[(503, status("busy", 503))] * 3, (200, {}))
+    mine = cluster(pool)
+    mine.persist(Deadline(3600))
+    assert mine.patch("/api/v1/x", []) == {}
+    assert len(pool.asked) == 4
+
+
+def test_after_the_deadline_it_is_not_tried_again() -> None:
+    pool = Pool(*[(503, status("busy", 503))] * 3)
+    mine = cluster(pool)
+    mine.persist(Deadline(0))
+    with pytest.raises(ApiFault):
+        mine.patch("/api/v1/x", [])
+    assert len(pool.asked) == 1
+
+
+@pytest.mark.parametrize(
+    "body", [b"<html>Sign in</html>", b"", b"[1]", b'"x"'], ids=["page", "nothing", "list", "text"]
+)
+def test_an_address_that_is_no_kubernetes_is_a_sentence(body: bytes) -> None:
+    fault = failed((200, body))
+    assert fault.reason == "not_kubernetes"
+    assert "https://prod.example (prod-eu)" in str(fault)
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        pytest.param(json.dumps(status("pods is forbidden")).encode(), "pods is forbidden", id="a status"),
+        pytest.param(b"404 page not found\n", "404 page not found", id="text"),
+        pytest.param(b"", "no message", id="nothing"),
+        pytest.param(
+            b'{"kind": "Status", "message": "mine"}', '{"kind": "Status", "message": "mine"}', id="not its own"
+        ),
+        pytest.param(b"\xff\xfe", "\ufffd\ufffd", id="no text"),
+        pytest.param(b"x" * 1000, "x" * 300, id="long"),
+        pytest.param(b"redis://:hunter22@cache is down", "redis://:[hidden]@cache is down", id="a secret"),
+    ],
+)
+def test_the_servers_own_words(body: bytes, message: str) -> None:
+    assert client._message(body) == message
+
+
+@pytest.mark.parametrize(
+    ("fault", "cause"),
+    [
+        pytest.param(
+            NewConnectionError(CONNECTION, "Failed to establish a new connection: [Errno 111] Connection refused"),
+            "Failed to establish a new connection: [Errno 111] Connection refused",
+            id="refused",
+        ),
+        pytest.param(
+            ReadTimeoutError(
+                urllib3.HTTPSConnectionPool("prod.example", 6443), "/x", "Read timed out. (read timeout=10)"
+            ),
+            "Read timed out. (read timeout=10)",
+            id="read timeout",
+        ),
+        pytest.param(
+            urllib3.exceptions.MaxRetryError(
+                urllib3.HTTPSConnectionPool("prod.example"), "/x", NewConnectionError(CONNECTION, "No route to host")
+            ),
+            "No route to host",
+            id="the innermost",
+        ),
+        pytest.param(SSLError(), "SSLError", id="no words"),
+    ],
+)
+def test_the_cause_in_its_own_words(fault: Exception, cause: str) -> None:
+    assert client._cause(fault) == cause
+
+
+def test_pages_are_put_together() -> None:
+    pool = Pool(
+        (200, {"metadata": {"continue": "t1", "resourceVersion": "7"}, "items": [{"a": 1}]}),
+        (200, {"metadata": {"continue": "", "resourceVersion": "7"}, "items": None}),
+    )
+    assert cluster(pool).listed("/api/v1/pods", labelSelector="app=api") == ([{"a": 1}], "7")
+    assert [url for _method, url, _body in pool.asked] == [
+        "/api/v1/pods?limit=500&labelSelector=app%3Dapi",
+        "/api/v1/pods?limit=500&labelSelector=app%3Dapi&continue=t1",
+    ]
+
+
+def test_a_delete_is_of_exactly_one_object() -> None:
+    pool = Pool((200, {}))
+    cluster(pool).delete("/api/v1/x", "uid-1")
+    assert pool.asked == [("DELETE", "/api/v1/x", {"preconditions": {"uid": "uid-1"}})]
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        pytest.param((200, {"status": "ok"}), (200, '{"status": "ok"}', "service"), id="healthy"),
+        pytest.param((503, b"down"), (503, "down", "service"), id="unhealthy"),
+        pytest.param(
+            (503, status("refused", 503)), (503, json.dumps(status("refused", 503)), "api server"), id="refused"
+        ),
+    ],
+)
+def test_who_answers_through_the_proxy(answer: Answer, told: tuple[int, str, str]) -> None:
+    pool = Pool(answer)
+    assert cluster(pool).proxied("/proxy/health", 2) == told
+    assert len(pool.asked) == 1
+
+
+def test_no_answer_through_the_proxy_is_an_answer_too() -> None:
+    code, words, who = cluster(Pool(ConnectTimeoutError(CONNECTION, "timed out"))).proxied("/proxy/health", 2)
+    assert (code, who) == (0, "api server")
+    assert "timed out" in words
+
+
+class Stream:
+    """An open watch that sends these pieces."""
+
+    def __init__(self, pieces: list[bytes]) -> None:
+        self._pieces = pieces
+
+    def stream(self, **_options: Any) -> Iterator[bytes]:
+        yield from self._pieces
+
+
+EVENTS = [{"type": "ADDED", "object": {"name": f"é{number}"}} for number in range(5)]
+
+
+@given(st.sets(st.integers(1, 200)))
+def test_events_are_whole_however_they_are_cut(cuts: set[int]) -> None:
+    content = b"\n".join(json.dumps(each, ensure_ascii=False).encode() for each in EVENTS) + b"\n\n"
+    places = [0, *sorted(cut for cut in cuts if cut < len(content)), len(content)]
+    pieces = [content[start:end] for start, end in pairwise(places)]
+    assert list(client.events(Stream(pieces))) == EVENTS
+
+
+def test_an_event_that_is_cut_off_is_not_one() -> None:
+    assert list(client.events(Stream([b'{"type":"ADDED"}\n{"type":']))) == [{"type": "ADDED"}]
