@@ -73,9 +73,9 @@ def last_words(cluster: Cluster, namespace: str, finding: diagnosis.Finding) -> 
     return ""
 
 
-def last_warning(cluster: Cluster, pod: Mapping[str, Any]) -> str:
-    """The newest warning among a pod's events, such as a volume that cannot be mounted; empty if there is none."""
-    metadata = pod["metadata"]
+def last_warning(cluster: Cluster, entry: Mapping[str, Any]) -> str:
+    """The newest warning among an object's events, such as a volume that cannot be mounted; empty if there is none."""
+    metadata = entry["metadata"]
     try:
         found = cluster.items(
             paths.path("Event", metadata["namespace"]),

@@ -63,7 +63,7 @@ class RolloutWatch:
         self._restarts: dict[str, dict[str, int]] = {}
         self._numbers = {r.certified: r.number for r in known} | {r.name: r.number for r in known}
         self._owners = {revision.uid for revision in known} | {target.uid, workload["metadata"]["uid"]}
-        self._complaint = ""
+        self._complaints: list[str] = []
         self._deleted = False
         self._restarted = 0
         self._restarted_at: float | None = None
@@ -77,8 +77,9 @@ class RolloutWatch:
             self._apply_pod(change)
             self._count_restarts(seconds)
         elif change.kind == "Event":
-            if change.entry.get("type") == "Warning" and change.entry.get("reason") == "FailedCreate":
-                self._complaint = str(change.entry.get("message"))
+            refused = change.entry.get("type") == "Warning" and change.entry.get("reason") == "FailedCreate"
+            if refused and self._seen():
+                self._complaints.append(str(change.entry.get("message")))
         elif change.type == "DELETED":
             self._deleted = True
         else:
@@ -96,8 +97,9 @@ class RolloutWatch:
         state = rollout.judge(self.workload, self.target)
         if state.state == "done" and self._ready() < rollout.ready_replicas(self.workload):
             return rollout.Rollout("waiting", f"{state.detail}, its pods are being looked up"), None
-        if state.state == "waiting" and self._complaint and not self.pods_of_target():
-            return rollout.Rollout("failed", f"no pods can be created: {self._complaint}", "FailedCreate"), None
+        # The first may be the last word on the template before; the controller tries again within milliseconds.
+        if state.state == "waiting" and len(self._complaints) > 1 and not self.pods_of_target():
+            return rollout.Rollout("failed", f"no pods can be created: {self._complaints[-1]}", "FailedCreate"), None
         if state.state == "done" and self._restarted_at is not None and seconds - self._restarted_at < CALM_SECONDS:
             return rollout.Rollout("waiting", f"{state.detail}, but a pod was restarted just now"), None
         return state, None
@@ -128,10 +130,9 @@ class RolloutWatch:
 
         Below the partition a pod keeps its version, so deleting it would bring it back as it was.
         """
-        status, spec = self.workload.get("status") or {}, self.workload["spec"]
-        seen = int(status.get("observedGeneration") or 0) >= int(self.workload["metadata"].get("generation") or 0)
+        spec = self.workload["spec"]
         strategy = spec.get("updateStrategy") or {}
-        if self.workload["kind"] != "StatefulSet" or not seen or strategy.get("type") == "OnDelete":
+        if self.workload["kind"] != "StatefulSet" or not self._seen() or strategy.get("type") == "OnDelete":
             return None
         lowest = int((spec.get("ordinals") or {}).get("start") or 0)
         lowest += int((strategy.get("rollingUpdate") or {}).get("partition") or 0)
@@ -160,6 +161,11 @@ class RolloutWatch:
                 counted["ready"] += revisions.pod_is_ready(pod)
         if not self.timeline or self.timeline[-1]["revisions"] != picture:
             self.timeline.append({"seconds": round(seconds, 2), "revisions": picture})
+
+    def _seen(self) -> bool:
+        """Whether the controller has seen the template that was written."""
+        observed = (self.workload.get("status") or {}).get("observedGeneration")
+        return int(observed or 0) >= int(self.workload["metadata"].get("generation") or 0)
 
     def _ready(self) -> int:
         """Ready pods that the watch has seen; it may be behind the workload's status."""
@@ -239,8 +245,11 @@ def watch(
 
 
 def _creation(cluster: Cluster, state: RolloutWatch) -> str:
-    """What the events say of a pod whose containers do not even get created, and which gives no reason itself."""
-    pod = next((pod for pod in state.pods_of_target() if not revisions.pod_is_ready(pod)), None)
+    """What the events say of a pod whose containers do not even get created, or of a workload that gets no pods."""
+    mine = state.pods_of_target()
+    if not mine:
+        return evidence.last_warning(cluster, state.workload)
+    pod = next((pod for pod in mine if not revisions.pod_is_ready(pod)), None)
     if pod is None:
         return ""
     warning = evidence.last_warning(cluster, pod)
