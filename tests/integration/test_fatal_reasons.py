@@ -23,6 +23,7 @@ from tests.integration.harness.services import Edit, Service, container
 from tests.integration.harness.watcher import Predicate, Watcher
 
 DEADLINE = 15  # seconds, for those that are waited for
+TOO_MUCH = "maximum memory usage per Container is 1Gi"
 GOOD = "servicelink/api:v1.2.1"
 # The goal is 2 s; a machine that runs the whole lab and a dozen rollouts on two cores gets ten times that.
 VERDICT_WITHIN = 10 * 2.0
@@ -38,6 +39,7 @@ class Fault:
     last_words: str = ""
     in_container: str = "api"
     settings: dict[str, Any] | None = None
+    kind: str = "Deployment"
 
 
 def _image(name: str) -> Edit:
@@ -115,6 +117,10 @@ def _not_created(service: str) -> Predicate:
     )
 
 
+def _told_by_event(service: str) -> Predicate:
+    return lambda event: event["reason"] == "FailedCreate" and event["involvedObject"]["name"] == service
+
+
 def _is(pod: Manifest, service: str) -> bool:
     return bool(pod["metadata"]["labels"].get("app") == service)
 
@@ -133,10 +139,10 @@ FAULTS = {
         _lacking_key, ("CreateContainerConfigError", "NEW_FEATURE"), _waiting("CreateContainerConfigError")
     ),
     "crash-loop": Fault(
-        _behaving("crash", CRASH_AFTER_SECONDS="1"), ("after 2 restarts", "exit code 1"), _ended("Error", 2), "crash"
+        _behaving("crash", CRASH_AFTER_SECONDS="1"), ("after 2 restarts", "exit code 1"), _ended("Error", 2), "loading price rules failed"
     ),
     "exits-at-once": Fault(
-        _image("servicelink/api:v1.3.5"), ("after 1 restart", "exit code 1"), _ended("Error"), "exit",
+        _image("servicelink/api:v1.3.5"), ("after 1 restart", "exit code 1"), _ended("Error"), "the licence file",
         settings={"crash_restarts": 1},
     ),
     "oom-killed": Fault(_oom, ("OOMKilled",), _ended("OOMKilled"), settings={"crash_restarts": 1}),
@@ -151,7 +157,9 @@ FAULTS = {
     "quota-exceeded": Fault(
         _limited(**{"ephemeral-storage": "2Gi"}), ("exceeded quota", "no-scratch-space"), _not_created, "", ""
     ),
-    "limit-range": Fault(_limited(memory="2Gi"), ("maximum memory usage per Container",), _not_created, "", ""),
+    "limit-range": Fault(_limited(memory="2Gi"), (TOO_MUCH,), _not_created, "", ""),
+    "limit-range-set": Fault(_limited(memory="2Gi"), (TOO_MUCH,), _told_by_event, "", "", kind="StatefulSet"),
+    "limit-range-daemon": Fault(_limited(memory="2Gi"), (TOO_MUCH,), _told_by_event, "", "", kind="DaemonSet"),
 }  # fmt: skip
 WAITED_FOR = {
     "never-ready": Fault(
@@ -178,8 +186,7 @@ class Outcome:
 
     pressed: Pressed
     services: dict[str, Service]
-    pods: Watcher
-    workloads: Watcher
+    watchers: dict[str, Watcher]
 
 
 @pytest.fixture(scope="module")
@@ -197,13 +204,13 @@ def outcome(shared: Ground) -> Outcome:
     with ThreadPoolExecutor(6) as pool:
         made = dict(pool.map(lambda item: (item[0], _history(shared, *item)), {**FAULTS, **WAITED_FOR}.items()))
         list(pool.map(lambda service: service.workload.wait_ready(), made.values()))
-    pods, workloads = shared.watch("Pod"), shared.watch("Deployment")
-    return Outcome(shared.press("rollback", *made.values(), revision=2), made, pods, workloads)
+    watchers = {kind: shared.watch(kind) for kind in ("Pod", "Deployment", "Event")}
+    return Outcome(shared.press("rollback", *made.values(), revision=2), made, watchers)
 
 
 def _history(ground: Ground, name: str, fault: Fault) -> Service:
     """A good version (revision 3, earlier 1) that took over from a faulty one (revision 2)."""
-    service = ground.service(["v1.2.1"], name, replicas=0, **(fault.settings or {}))
+    service = ground.service(["v1.2.1"], name, replicas=0, kind=fault.kind, **(fault.settings or {}))
     good = service.workload.live["spec"]["template"]
     service.edit(fault.edit)
     service.edit(lambda template: template.update(good))
@@ -218,8 +225,8 @@ def test_ends_the_rollout(outcome: Outcome, name: str, record_property: Callable
     if fault.last_words:
         assert "Its last words: " in told
         assert fault.last_words in told.partition("Its last words: ")[2]
-    watcher = outcome.workloads if fault.appears is _not_created else outcome.pods
-    appeared = watcher.first(fault.appears(name))
+    kind = {_not_created: "Deployment", _told_by_event: "Event"}.get(fault.appears, "Pod")
+    appeared = outcome.watchers[kind].first(fault.appears(name))
     assert appeared is not None, "the reason never appeared in the API"
     (first, *_returns) = outcome.pressed.entries("rollout", name)
     seconds = datetime.fromisoformat(first["time"]).timestamp() - appeared
@@ -242,7 +249,10 @@ def test_evidence_is_kept_before_the_return_to_the_version_that_served(outcome: 
     events = [entry["event"] for entry in entries]
     kept = {entry["data"]["file"] for entry in entries if entry["event"] == "evidence"}
     assert {f"evidence/{file}.json" for file in ("workload-before", "workload-after", "pods", "events")} <= kept
-    assert all((outcome.pressed.folder(name) / file).is_file() for file in kept)
+    texts = {file: (outcome.pressed.folder(name) / file).read_text() for file in kept}
+    words = {**FAULTS, **WAITED_FOR}[name].last_words
+    assert not words or any(words in text for file, text in texts.items() if "/logs/" in file)
+    assert all(name in texts[f"evidence/workload-{moment}.json"] for moment in ("before", "after"))
     writes = [index for index, event in enumerate(events) if event == "write"]
     assert len(writes) == 2, "one write there, one back"
     assert all(writes[0] < index < writes[1] for index, event in enumerate(events) if event == "evidence")

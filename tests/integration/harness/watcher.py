@@ -20,6 +20,7 @@ Predicate = Callable[[Manifest], bool]
 
 _LISTS: dict[str, Callable[[client.ApiClient], Any]] = {
     "Pod": lambda api: client.CoreV1Api(api).list_namespaced_pod,
+    "Event": lambda api: client.CoreV1Api(api).list_namespaced_event,
     "Lease": lambda api: client.CoordinationV1Api(api).list_namespaced_lease,
     "Deployment": lambda api: client.AppsV1Api(api).list_namespaced_deployment,
 }
