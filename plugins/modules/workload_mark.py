@@ -38,9 +38,10 @@ options:
     description: Fingerprints of the good revision's configuration that were read just before.
     type: dict
   fingerprint_key:
-    description: With which key O(fingerprints) were made; anything but V(present) has them read here.
+    description:
+      - Whether those who read O(fingerprints) found the HMAC key, V(present), V(absent) or V(forbidden).
+      - With V(absent) the key is made; left out, all is read here.
     type: str
-    default: absent
 attributes:
   idempotent:
     details: A mark that says the same already is left as it is.
@@ -89,7 +90,7 @@ MODULE = Module(
         "reason": {"type": "str"},
         "migration": {"type": "str"},
         "fingerprints": {"type": "dict"},
-        "fingerprint_key": {"type": "str", "default": "absent", "no_log": False},
+        "fingerprint_key": {"type": "str", "no_log": False},
     },
     rules={"required_one_of": [("good", "bad", "absent")]},
 )

@@ -112,8 +112,11 @@ def _fingerprints(call: Call, cluster: Cluster, revision: Revision) -> dict[str,
     namespace = call.params["namespace"]
     if call.params["fingerprint_key"] in ("present", "forbidden"):
         return dict(call.params["fingerprints"] or {})
-    found = snapshot.read_fingerprints(cluster, namespace, revision.template)
     used = fingerprint.references(revision.template)
+    if call.params["fingerprint_key"] == "absent":  # the plan has looked; a key made since is a 409 below
+        found = snapshot.Fingerprints({}, "absent")
+    else:
+        found = snapshot.read_fingerprints(cluster, namespace, revision.template)
     if found.key != "absent" or not used or call.check_mode:
         return found.by_name
     key = secrets.token_bytes(32)
