@@ -20,6 +20,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.module_utils.basic import env_fallback
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values, sanitize_keys
+from ansible.module_utils.errors import AnsibleValidationError, UnsupportedError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
@@ -96,7 +97,7 @@ class ActionModule(ActionBase):
         validation = ArgumentSpecValidator(module.arguments, **module.rules).validate(arguments)
         secrets = tuple(validation._no_log_values)
         if validation.error_messages:
-            raise AnsibleActionFail(redact_text("; ".join(validation.error_messages), secrets))
+            raise AnsibleActionFail(redact_text("; ".join(map(self._explained, validation.errors.errors)), secrets))
         call = ControllerCall(
             validation.validated_parameters, check_mode=bool(self._task.check_mode), environment=environment
         )
@@ -109,6 +110,12 @@ class ActionModule(ActionBase):
         outcome["invocation"] = {"module_args": call.params}
         cleaned: dict[str, Any] = sanitize_keys(remove_values(outcome, secrets), secrets, ignore_keys={"invocation"})
         return cleaned
+
+    def _explained(self, error: AnsibleValidationError) -> str:
+        """A fault of the arguments as a module says it."""
+        if isinstance(error, UnsupportedError):
+            return f"Unsupported parameters for ({self._task.action}) module: {error.msg}"
+        return str(error.msg)
 
     def _environment(self) -> dict[str, str]:
         """The process's environment with the task's own on top; nothing is put into os.environ."""
