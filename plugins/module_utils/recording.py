@@ -69,6 +69,8 @@ def _open(call: Call) -> dict[str, Any]:
             **{key: value for key, value in run.items() if key not in ("id", "record")},
             inputs=params["inputs"],
         )
+        if kept.complaint:
+            raise OperatorError(Fault("record_unwritable", kept.complaint, "Make room there; nothing was done."))
         run["record"] = str(kept.folder)
     return {"changed": False, "run": run}
 
@@ -89,6 +91,8 @@ def _close(call: Call) -> dict[str, Any]:
     if run.get("record"):
         kept = record.RunRecord(Path(run["record"]), run["id"])
         kept.note("closed", status=status, sentence=sentence, seconds=round(seconds, 2), **(params["facts"] or {}))
+        if kept.complaint:
+            call.warn(kept.complaint)
         result["head"] = kept.head()
         result["record"] = _publish(call, kept, result["head"])
     address = f" | record {result['record']} (head {result['head'][:12]})" if result["record"] else ""
@@ -100,7 +104,11 @@ def _close(call: Call) -> dict[str, Any]:
 def _publish(call: Call, kept: record.RunRecord, head: str) -> str:
     """Write the report beside the record, and carry both to the sink; returns where to look."""
     if report.JINJA_MISSING is None:
-        (kept.folder / "report.html").write_text(report.render(record.entries(kept.folder), head), encoding="utf-8")
+        page = report.render(record.entries(kept.folder), head)
+        try:
+            (kept.folder / "report.html").write_text(page, encoding="utf-8")
+        except OSError as fault:
+            call.warn(f"The report cannot be written beside the record: {fault.strerror}.")
     address = call.params["record_sink"]
     if not address:
         return str(kept.folder)

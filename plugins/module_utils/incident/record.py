@@ -30,6 +30,12 @@ class RunRecord:
         self.folder = folder
         self._run = run
         self._secrets = secrets
+        self._gap = ""
+
+    @property
+    def complaint(self) -> str:
+        """A sentence once something could not be written, empty before: what was begun does not stop for its record."""
+        return f"The run record in {self.folder} has a gap: {self._gap}." if self._gap else ""
 
     def create(self) -> None:
         """Make the folder, for its owner alone; a fault is a sentence, since nothing has happened yet."""
@@ -52,24 +58,21 @@ class RunRecord:
             "event": event,
             "data": redact(data, self._secrets),
         }
-        with (self.folder.parent / f"{HEAD}.lock").open("a") as turn:
-            fcntl.flock(turn, fcntl.LOCK_EX)
-            head = self.head()
-            linked = chain.link(entry, head)
-            self._move_head(f"{head} {self.folder.name}")
-            with (self.folder / LINES).open("ab+") as lines:
-                _cut_torn_line(lines)
-                lines.write(chain.line(linked).encode())
-                lines.flush()
-                os.fsync(lines.fileno())
-            self._move_head(linked["hash"])
+        try:
+            self._append(entry)
+        except OSError as fault:
+            self._gap = self._gap or str(fault.strerror)
 
     def attach(self, name: str, content: str) -> None:
         """Keep a piece of evidence under C(evidence/), and its checksum in the chain."""
         path = self.folder / "evidence" / name
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         kept = redact(content, self._secrets).encode()
-        path.write_bytes(kept)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            path.write_bytes(kept)
+        except OSError as fault:
+            self._gap = self._gap or str(fault.strerror)
+            return
         self.note("evidence", file=f"evidence/{name}", sha256=hashlib.sha256(kept).hexdigest())
 
     def head(self) -> str:
@@ -83,6 +86,19 @@ class RunRecord:
             return chain.GENESIS
         written = entries(self.folder.parent / writer) if writer else ()
         return next((str(entry["hash"]) for entry in written if entry["previous"] == head), head)
+
+    def _append(self, entry: dict[str, Any]) -> None:
+        with (self.folder.parent / f"{HEAD}.lock").open("a") as turn:
+            fcntl.flock(turn, fcntl.LOCK_EX)
+            head = self.head()
+            linked = chain.link(entry, head)
+            self._move_head(f"{head} {self.folder.name}")
+            with (self.folder / LINES).open("ab+") as lines:
+                _cut_torn_line(lines)
+                lines.write(chain.line(linked).encode())
+                lines.flush()
+                os.fsync(lines.fileno())
+            self._move_head(linked["hash"])
 
     def _move_head(self, content: str) -> None:
         new = self.folder.parent / f"{HEAD}.new"
