@@ -13,11 +13,11 @@ from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 
-from .call import Call, NoJournal, Operation
+from .call import Call, Operation
 from .errors import Interrupted, OperatorError
 from .incident.record import RunRecord
 from .interruption import interruptible
-from .redaction import redact_text
+from .redaction import redact, redact_text
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,9 @@ def perform(operation: Operation, call: Call, secrets: tuple[str, ...] = ()) -> 
             "failed": True,
             "msg": str(fault),
             "reason": fault.reason,
-            "faults": [each.as_result() for each in fault.faults],
+            "faults": redact([each.as_result() for each in fault.faults], secrets),
         }
-    except Exception as defect:  # noqa: BLE001  # pylint: disable=broad-except
+    except (Exception, SystemExit) as defect:  # noqa: BLE001  # pylint: disable=broad-except
         said = f"{type(defect).__name__}: {defect}" if str(defect) else type(defect).__name__
         result = {
             "changed": False,
@@ -73,8 +73,11 @@ def perform(operation: Operation, call: Call, secrets: tuple[str, ...] = ()) -> 
             "msg": f"A defect of linkops.runbooks: {said.rstrip('.')}. Look at the service before you press again, "
             "and report it.",
         }
-    if result.get("failed") and not isinstance(call.journal, NoJournal):
-        call.journal.note("failed", reason=result.get("reason", ""), message=result["msg"])
+    if isinstance(call.journal, RunRecord):
+        if result.get("failed"):
+            call.journal.note("failed", reason=result.get("reason", ""), message=result["msg"])
+        if call.journal.complaint:
+            call.warn(call.journal.complaint)
     if result.get("msg"):
         result["msg"] = redact_text(result["msg"], secrets)
     return result

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ..redaction import redact_text
+from ..redaction import redact, redact_text
 from ..verdict import Verdict
 
 # The API server's words when a proxied connection was refused: the process is not there, which is an answer.
@@ -28,7 +28,7 @@ def judge(who: str, status: int, body: str, expect: Mapping[str, Any]) -> Verdic
     shown = {"status": status, "body": redact_text(body[:500])}
     loaded = _loaded(body)
     wrong = [
-        f"{path} is {_shown(found)}, expected {_shown(wanted)}"
+        f"{path} is {_shown(path, found)}, expected {_shown(path, wanted)}"
         for path, wanted in sorted(expect.items())
         if (found := _at(loaded, path)) != wanted
     ]
@@ -65,5 +65,6 @@ def _at(document: Any, path: str) -> Any:
     return document
 
 
-def _shown(value: Any) -> str:
-    return "missing" if value is None else redact_text(json.dumps(value)[:80])
+def _shown(path: str, value: Any) -> str:
+    """A value in words, hidden where its path names a secret."""
+    return "missing" if value is None else redact_text(json.dumps(*redact({path: value}).values())[:80])
