@@ -15,6 +15,7 @@ import pytest
 from ansible_collections.linkops.runbooks.plugins.module_utils.errors import OperatorError
 from ansible_collections.linkops.runbooks.plugins.module_utils.incident import chain, record
 from ansible_collections.linkops.runbooks.plugins.module_utils.incident.record import RunRecord
+from ansible_collections.linkops.runbooks.tests.unit.plugins.fixtures.disk import no_room
 
 
 def opened(service: Path, run: str) -> RunRecord:
@@ -157,3 +158,29 @@ def test_evidence_is_redacted_and_its_checksum_is_chained(tmp_path: Path) -> Non
 
 def test_a_folder_without_lines_has_none(tmp_path: Path) -> None:
     assert list(record.entries(tmp_path)) == []
+
+
+def test_what_was_begun_does_not_stop_for_its_record(tmp_path: Path) -> None:
+    kept = opened(tmp_path, "r1")
+    assert kept.complaint == ""
+    with no_room():
+        kept.note("plan")
+    assert kept.complaint == f"The run record in {tmp_path}/r1 has a gap: File too large."
+
+
+def test_after_a_gap_the_chain_goes_on_where_it_was(tmp_path: Path) -> None:
+    first, second = opened(tmp_path, "r1"), opened(tmp_path, "r2")
+    second.note("one")
+    with no_room():
+        first.note("lost")
+    first.note("two")
+    assert events(tmp_path) == ["one", "two"]
+    assert_consistent(tmp_path, first.head())
+
+
+def test_evidence_that_cannot_be_kept_is_a_gap(tmp_path: Path) -> None:
+    kept = opened(tmp_path, "r1")
+    with no_room():
+        kept.attach("logs/api.log", "x")
+    assert "has a gap" in kept.complaint
+    assert list(record.entries(kept.folder)) == []
