@@ -1,0 +1,92 @@
+# Copyright: (c) 2026, linkops.runbooks contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every module is one argument spec and one operation, in an action group, and routed to the one action plugin."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ansible_collections.linkops.runbooks.plugins.module_utils.cluster.arguments import CONNECTION
+from ansible_collections.linkops.runbooks.plugins.module_utils.shell import Module
+
+COLLECTION = Path(__file__).resolve().parents[4]
+NAMES = sorted(path.stem for path in (COLLECTION / "plugins/modules").glob("[a-z]*.py"))
+ACTIONS = sorted(path.stem for path in (COLLECTION / "plugins/action").glob("[a-z]*.py"))
+RUNTIME: dict[str, Any] = yaml.safe_load((COLLECTION / "meta/runtime.yml").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(params=NAMES)
+def name(request: pytest.FixtureRequest) -> str:
+    """Each module's name."""
+    return str(request.param)
+
+
+@pytest.fixture
+def module(name: str) -> Any:
+    """Each module."""
+    return importlib.import_module(f"ansible_collections.linkops.runbooks.plugins.modules.{name}")
+
+
+def group(name: str) -> set[str]:
+    """The modules of an action group, those of the groups that it extends included."""
+    members: set[str] = set()
+    for entry in RUNTIME["action_groups"][name]:
+        if isinstance(entry, str):
+            members.add(entry)
+        else:
+            for other in entry["metadata"]["extend_group"]:
+                members |= group(other.rpartition(".")[2])
+    return members
+
+
+def test_there_are_modules() -> None:
+    assert "workload_rollback" in NAMES
+
+
+def test_a_module_is_a_spec_and_an_operation(module: Any) -> None:
+    assert isinstance(module.MODULE, Module)
+    assert callable(module.MODULE.operation)
+    assert callable(module.main)
+
+
+def test_a_module_documents_itself(name: str, module: Any) -> None:
+    assert yaml.safe_load(module.DOCUMENTATION)["module"] == name
+    assert f"linkops.runbooks.{name}" in str(yaml.safe_load(module.EXAMPLES))
+    assert yaml.safe_load(module.RETURN)
+
+
+def test_a_module_that_asks_the_cluster_has_all_connection_options(module: Any) -> None:
+    assert set(CONNECTION) <= set(module.MODULE.arguments)
+
+
+def test_every_module_is_in_the_group_for_defaults(name: str) -> None:
+    assert name in group("all")
+
+
+def test_no_group_names_a_module_that_is_not_there() -> None:
+    assert group("all") == set(NAMES)
+    assert group("cluster") < group("all")
+
+
+def test_every_module_is_routed_to_the_one_action_plugin(name: str) -> None:
+    (action,) = ACTIONS
+    assert action in NAMES, "the action plugin bears a module's name, which documents it"
+    routed = {key: value["redirect"] for key, value in RUNTIME["plugin_routing"]["action"].items()}
+    if name == action:
+        assert name not in routed
+    else:
+        assert routed[name] == f"linkops.runbooks.{action}"
+
+
+def test_nothing_is_routed_that_is_not_there() -> None:
+    assert set(RUNTIME["plugin_routing"]["action"]) <= set(NAMES)
+
+
+def test_values_that_ansible_may_show_hold_no_credential(module: Any) -> None:
+    assert module.MODULE.arguments["api_key"]["no_log"] is True
