@@ -22,7 +22,7 @@ from tests.integration.harness.pressing import Pressed
 from tests.integration.harness.services import Edit, Service, container
 from tests.integration.harness.watcher import Predicate, Watcher
 
-DEADLINE = 15  # seconds, for those that are waited for
+DEADLINE = 20  # seconds, for those that are waited for
 TOO_MUCH = "maximum memory usage per Container is 1Gi"
 GOOD = "servicelink/api:v1.2.1"
 # The goal is 2 s; a machine that runs the whole lab and a dozen rollouts on two cores gets ten times that.
