@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import partial
 from itertools import pairwise
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 import urllib3
@@ -24,7 +24,7 @@ from ansible_collections.linkops.runbooks.plugins.module_utils.deadline import D
 from ansible_collections.linkops.runbooks.plugins.module_utils.errors import OperatorError
 
 CONNECTION = urllib3.connection.HTTPSConnection("prod.example", 6443)
-Answer = tuple[int, Any] | Exception
+Answer: TypeAlias = "tuple[int, Any] | Exception"
 
 
 def status(message: str, code: int = 403) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import pytest
 
 from ansible_collections.linkops.runbooks.plugins.module_utils.cluster import diagnosis
 from ansible_collections.linkops.runbooks.plugins.module_utils.cluster.diagnosis import Finding
-from ansible_collections.linkops.runbooks.tests.unit.plugins.fixtures import load, pod
+from ansible_collections.linkops.runbooks.tests.unit.plugins.fixtures.scenes import load, pod
 
 CRASH_RESTARTS = 2
 #: What is found: reason and whether it is fatal, for each pod of pods.yml; C(None) is nothing.

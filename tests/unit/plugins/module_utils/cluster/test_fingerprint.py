@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.linkops.runbooks.plugins.module_utils.cluster import fingerprint
-from ansible_collections.linkops.runbooks.tests.unit.plugins.fixtures import scene
+from ansible_collections.linkops.runbooks.tests.unit.plugins.fixtures.scenes import scene
 
 CONFIG: dict[str, Any] = {"metadata": {"uid": "u1", "resourceVersion": "7"}, "data": {"LOG_LEVEL": "info"}}
 KEY = b"0123456789abcdef"

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.linkops.runbooks.plugins.module_utils.cluster import ownership
-from ansible_collections.linkops.runbooks.tests.unit.plugins.fixtures import scene
+from ansible_collections.linkops.runbooks.tests.unit.plugins.fixtures.scenes import scene
 
 TARGET = scene("deployment").numbered(6)
 

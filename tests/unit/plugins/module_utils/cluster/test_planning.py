@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from ansible_collections.linkops.runbooks.plugins.module_utils.cluster import marks, ownership, planning, revisions
 from ansible_collections.linkops.runbooks.plugins.module_utils.cluster.planning import Plan, Wish
 from ansible_collections.linkops.runbooks.plugins.module_utils.errors import OperatorError
-from ansible_collections.linkops.runbooks.tests.unit.plugins.fixtures import Scene, scene
+from ansible_collections.linkops.runbooks.tests.unit.plugins.fixtures.scenes import Scene, scene
 
 
 def planned(at: Scene, revision: str = "", image: str = "", allow: bool = False, **more: Any) -> Plan:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.linkops.runbooks.plugins.module_utils.cluster import revisions
 from ansible_collections.linkops.runbooks.plugins.module_utils.cluster.revisions import Revision
-from ansible_collections.linkops.runbooks.tests.unit.plugins.fixtures import pod, scene
+from ansible_collections.linkops.runbooks.tests.unit.plugins.fixtures.scenes import pod, scene
 
 
 def test_a_deployments_revisions_oldest_first_and_strangers_left_out() -> None:

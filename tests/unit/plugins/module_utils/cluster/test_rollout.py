@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.linkops.runbooks.plugins.module_utils.cluster import rollout
-from ansible_collections.linkops.runbooks.tests.unit.plugins.fixtures import scene
+from ansible_collections.linkops.runbooks.tests.unit.plugins.fixtures.scenes import scene
 
 DONE = {
     "deployment": {"replicas": 3, "updatedReplicas": 3, "availableReplicas": 3, "conditions": []},

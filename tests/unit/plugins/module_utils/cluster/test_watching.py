@@ -11,7 +11,7 @@ import pytest
 
 from ansible_collections.linkops.runbooks.plugins.module_utils.cluster.feed import Change
 from ansible_collections.linkops.runbooks.plugins.module_utils.cluster.watching import CALM_SECONDS, RolloutWatch
-from ansible_collections.linkops.runbooks.tests.unit.plugins.fixtures import Scene, load, scene
+from ansible_collections.linkops.runbooks.tests.unit.plugins.fixtures.scenes import Scene, load, scene
 
 
 def watched(at: Scene, number: int, crash_restarts: int = 2) -> RolloutWatch:
