@@ -6,23 +6,47 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from ..errors import OperatorError
 from ..redaction import redact, redact_manifest, redact_text
-from . import diagnosis, paths
+from . import diagnosis, fingerprint, paths
 from .client import Cluster
 
 LOG_LINES = 200
 LAST_LINES = 5
 MOST_PODS = 10
 MOST_EVENTS = 200
+SHORTEST_SECRET = 8  # characters; shorter values would blot out ordinary words
+
+
+def confidences(cluster: Cluster, *workloads: Mapping[str, Any]) -> tuple[str, ...]:
+    """The values in the Secrets that these templates use, which a careless program may log without their names.
+
+    What is short, or what the workload shows openly (a user, a host), is no secret; what may not be read is left out.
+    """
+    found: set[str] = set()
+    namespace = workloads[0]["metadata"]["namespace"]
+    used = {each for workload in workloads for each in fingerprint.references(workload["spec"]["template"])}
+    for name in sorted(name for kind, name in used if kind == "Secret"):
+        with contextlib.suppress(OperatorError):
+            for content in (cluster.get(paths.path("Secret", namespace, name)).get("data") or {}).values():
+                found |= _parts(base64.b64decode(content).decode("utf-8", "replace").strip())
+    shown = json.dumps(workloads)
+    return tuple(sorted(value for value in found if len(value) >= SHORTEST_SECRET and value not in shown))
 
 
 def collect(
-    cluster: Cluster, before: Mapping[str, Any], after: Mapping[str, Any], pods: Iterable[Mapping[str, Any]]
+    cluster: Cluster,
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+    pods: Iterable[Mapping[str, Any]],
+    secrets: Iterable[str] = (),
 ) -> dict[str, str]:
     """Files of a bundle by name. What cannot be read is a sentence in its place: evidence must not fail a run."""
     listed = list(pods)[:MOST_PODS]
@@ -41,7 +65,7 @@ def collect(
                 bundle[f"logs/{name}-{container}-previous.log"] = log(
                     cluster, namespace, name, container, previous=True
                 )
-    return bundle
+    return {name: redact_text(content, secrets) for name, content in bundle.items()}
 
 
 def log(
@@ -62,14 +86,14 @@ def log(
         return f"(no log: {fault.faults[0].message})\n"
 
 
-def last_words(cluster: Cluster, namespace: str, finding: diagnosis.Finding) -> str:
+def last_words(cluster: Cluster, namespace: str, finding: diagnosis.Finding, secrets: Iterable[str] = ()) -> str:
     """The last log lines of the container that failed, of its previous life where it was restarted."""
     if not finding.container:
         return ""
     for previous in (True, False) if finding.restarts else (False,):
         text = log(cluster, namespace, finding.pod, finding.container, previous, LAST_LINES).strip()
         if text and not text.startswith(("(no log", "unable to retrieve")):
-            return text
+            return redact_text(text, secrets)
     return ""
 
 
@@ -108,6 +132,13 @@ def _events(cluster: Cluster, namespace: str, uids: set[str]) -> str:
         for event in found
     ]
     return _dump(redact(sorted(kept, key=lambda event: str(event["time"]))[-MOST_EVENTS:]))
+
+
+def _parts(value: str) -> set[str]:
+    """A secret value, and the password in it where it is a URL."""
+    with contextlib.suppress(ValueError):
+        return {value, urlsplit(value).password or value}
+    return {value}
 
 
 def _dump(value: Any) -> str:

@@ -99,7 +99,8 @@ def _show(call: Call, found: Snapshot, planned: Plan) -> None:
 def _carry_out(call: Call, cluster: Cluster, held: Held, found: Snapshot, planned: Plan, wish: Wish) -> dict[str, Any]:
     deadline = Deadline(call.params["deadline_seconds"])
     if call.params["evidence_first"]:
-        _keep_evidence(call, cluster, found.workload, found.workload, found.pods)
+        secrets = evidence.confidences(cluster, found.workload)
+        _keep_evidence(call, cluster, found.workload, found.workload, found.pods, secrets)
     served = _source_served(call, found, planned)
     if planned.changed:
         found, planned, workload = _write(call, cluster, held, found, planned, wish, deadline)
@@ -110,8 +111,9 @@ def _carry_out(call: Call, cluster: Cluster, held: Held, found: Snapshot, planne
     outcome = _outcome(planned, watched, found.revisions)
     if watched.state == "done":
         return outcome
-    outcome["evidence"] = _keep_evidence(call, cluster, found.workload, watched.workload, watched.pods)
-    words = evidence.last_words(cluster, call.params["namespace"], watched.finding) if watched.finding else ""
+    secrets = evidence.confidences(cluster, found.workload, watched.workload)
+    outcome["evidence"] = _keep_evidence(call, cluster, found.workload, watched.workload, watched.pods, secrets)
+    words = evidence.last_words(cluster, call.params["namespace"], watched.finding, secrets) if watched.finding else ""
     told = f"The rollout of revision {planned.target.number} failed: {watched.detail}."
     told += f' Its last words: "{words}".' if words else ""
     forbidden = _stays(planned, watched, served)
@@ -240,8 +242,9 @@ def _keep_evidence(
     before: Mapping[str, Any],
     after: Mapping[str, Any],
     pods: Iterable[Mapping[str, Any]],
+    secrets: Iterable[str],
 ) -> list[str]:
-    bundle = evidence.collect(cluster, before, after, pods)
+    bundle = evidence.collect(cluster, before, after, pods, secrets)
     for name, content in bundle.items():
         call.journal.attach(name, content)
     return sorted(bundle)
