@@ -8,7 +8,8 @@ collection := .collections/ansible_collections/linkops/runbooks
 help: ## list the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 18
 
-demo: lab ## bring the lab up and roll its servicelink-api back to revision 5
+demo: lab ## bring the lab up, put it into its incident, and roll its servicelink-api back to revision 5
+	python -m lab seed
 	ansible-playbook playbooks/rollback.yml -e revision=5
 
 test: ## everything, phase by phase; takes the lab down at the end

@@ -42,7 +42,8 @@ class Checkup:
 
 def health(call: Call) -> dict[str, Any]:
     """Ask every ready pod and the service; repeat until all pass or C(settle_seconds) are over."""
-    with opened(call) as (cluster, held):
+    with opened(call) as session:
+        cluster, held = session.cluster, session.held
         pods = call.params["pods"]
         if pods is None:
             found = snapshot.read(cluster, call.params["namespace"], call.params["kind"], call.params["name"])

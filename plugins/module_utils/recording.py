@@ -138,13 +138,13 @@ def _deliver(call: Call, where: sink.Sink, name: str, files: Mapping[str, str]) 
         },
         "data": sink.fitting(files),
     }
-    with opened(call) as (cluster, _held):
+    with opened(call) as session:
         try:
-            cluster.create(paths.path("ConfigMap", namespace), body)
+            session.cluster.create(paths.path("ConfigMap", namespace), body)
         except ApiFault as fault:
             if fault.status != 409:
                 raise
-            cluster.patch(paths.path("ConfigMap", namespace, config_map), body, MERGE_PATCH)
+            session.cluster.patch(paths.path("ConfigMap", namespace, config_map), body, MERGE_PATCH)
     return f"configmap:{namespace}/{config_map}"
 
 

@@ -16,7 +16,8 @@ from .session import opened
 def info(call: Call) -> dict[str, Any]:
     """What a workload is and how it does: revisions, rollout, pods and why they are not ready."""
     params = call.params
-    with opened(call) as (cluster, _held):
+    with opened(call) as session:
+        cluster = session.cluster
         if fault := snapshot.check_cluster(cluster, params["cluster_uid"]):
             call.warn(str(fault))
         found = snapshot.read(cluster, params["namespace"], params["kind"], params["name"])

@@ -20,7 +20,8 @@ def lock(call: Call) -> dict[str, Any]:
     params = call.params
     run = dict(params["run"])
     names = sorted(f"linkops-{thing}" for thing in params["things"])
-    with opened(call, _unsaid(params["break_lock"], run.get("reason"))) as (cluster, _held):
+    with opened(call, _unsaid(params["break_lock"], run.get("reason"))) as session:
+        cluster = session.cluster
         if params["state"] == "released":
             if not call.check_mode:
                 # No line of the record follows: the head that is left on the Lease is the closing line's.

@@ -7,7 +7,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 from ..call import Call
 from ..deadline import Deadline
@@ -20,9 +22,28 @@ from .leases import Held
 INTERRUPTED_SECONDS = 3.0
 
 
+@dataclass(frozen=True)
+class Session:
+    """What an operation works with: its call, the cluster that the call names, the Leases of its run."""
+
+    call: Call
+    cluster: Cluster
+    held: Held
+
+    @property
+    def params(self) -> Mapping[str, Any]:
+        """The call's arguments."""
+        return self.call.params
+
+    @property
+    def workload(self) -> tuple[str, str, str]:
+        """Namespace, kind and name of the workload that the call names."""
+        return self.params["namespace"], self.params["kind"], self.params["name"]
+
+
 @contextlib.contextmanager
-def opened(call: Call, *input_faults: Fault | None) -> Iterator[tuple[Cluster, Held]]:
-    """The cluster that C(call) names and the Leases of its run.
+def opened(call: Call, *input_faults: Fault | None) -> Iterator[Session]:
+    """A session of a call.
 
     All faults of the input and of the connection are raised as one. An interruption releases the Leases, since neither
     a rescue nor an always of the play will run.
@@ -39,7 +60,7 @@ def opened(call: Call, *input_faults: Fault | None) -> Iterator[tuple[Cluster, H
     if run.get("leases"):  # what was begun is seen through, for as long as its lock counts
         cluster.persist(Deadline(run["lease_seconds"]))
     try:
-        yield cluster, held
+        yield Session(call, cluster, held)
     except Interrupted as stop:
         call.journal.note("interrupted", signal=stop.signal_number)
         cluster.persist(Deadline(INTERRUPTED_SECONDS))

@@ -1,0 +1,215 @@
+# Copyright: (c) 2026, linkops.runbooks contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Seeing a planned template through: write it, watch its rollout; where that fails, evidence and the way back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from ..deadline import Deadline
+from ..errors import Fault, OperatorError
+from ..verdict import Verdict
+from . import evidence, marks, paths, planning, revisions, snapshot
+from .client import MERGE_PATCH, ApiFault
+from .planning import Plan, Wish
+from .revisions import Revision
+from .session import Session
+from .snapshot import Snapshot
+from .watching import RolloutWatch, Watched, watch
+
+# Status updates move the resourceVersion too; only a change of the spec counts as somebody else's.
+WRITE_ATTEMPTS = 5
+
+Replan = Callable[[Snapshot], Plan]
+
+
+def see_through(session: Session, found: Snapshot, planned: Plan, replan: Replan, served: bool) -> dict[str, Any]:
+    """Write and watch what was planned, and return a failed rollout to the version that was left, if that C(served).
+
+    C(replan) plans anew on a workload that somebody changed in between. Returns the fields that
+    M(linkops.runbooks.workload_rollback) documents, C(failed) among them.
+    """
+    deadline = Deadline(session.params["deadline_seconds"])
+    if planned.changed:
+        found, planned, workload = _write(session, found, planned, replan, deadline)
+    else:
+        workload = found.workload
+        session.call.say(f"revision {planned.target.number} is active already; it is watched all the same")
+    watched = _watched(session, found, planned.target, workload, deadline)
+    outcome = _outcome(planned, watched, found.revisions)
+    if watched.state == "done":
+        return outcome
+    secrets = evidence.confidences(session.cluster, found.workload, watched.workload)
+    outcome["evidence"] = _keep_evidence(session, found.workload, watched.workload, watched.pods, secrets)
+    told = f"The rollout of revision {planned.target.number} failed: {watched.detail}."
+    if watched.finding:
+        namespace = watched.workload["metadata"]["namespace"]
+        words = evidence.last_words(session.cluster, namespace, watched.finding, secrets)
+        told += f' Its last words: "{words}".' if words else ""
+    forbidden = _stays(planned, watched, served)
+    back = {"msg": f"{told} {forbidden}"} if forbidden else _return(session, planned, told)
+    verdict = Verdict("fail", told if forbidden else back["msg"])
+    return {**outcome, **back, "failed": True, "verdict": verdict.as_result()}
+
+
+def keep_evidence(session: Session, found: Snapshot) -> None:
+    """Keep the evidence of a version that rolled out and fails, before it is left."""
+    secrets = evidence.confidences(session.cluster, found.workload)
+    _keep_evidence(session, found.workload, found.workload, found.pods, secrets)
+
+
+def _write(
+    session: Session, found: Snapshot, planned: Plan, replan: Replan, deadline: Deadline
+) -> tuple[Snapshot, Plan, dict[str, Any]]:
+    """Write the target's template on exactly the state that was planned on; replan once if the spec moved."""
+    namespace, kind, name = session.workload
+    foreign = 0
+    for _attempt in range(WRITE_ATTEMPTS):
+        session.held.renew()
+        session.cluster.persist(deadline)
+        try:
+            _remember_number(session, planned.target)
+            workload = {**session.cluster.patch(paths.path(kind, namespace, name), planned.patch), "kind": kind}
+        except ApiFault as fault:
+            if fault.status != 409:
+                raise
+            generation = found.workload["metadata"].get("generation")
+            found = snapshot.read(session.cluster, namespace, kind, name, with_pods=False)
+            foreign += found.workload["metadata"].get("generation") != generation
+            if foreign > 1:
+                break
+            planned = replan(found)
+            if not planned.changed:
+                return found, planned, found.workload
+            continue
+        target = planned.target
+        session.call.journal.note("write", revision=target.number, name=target.name)
+        session.call.say(f"template of revision {target.number} ({target.name}) is written; watching the rollout")
+        return found, planned, workload
+    raise OperatorError(planning.reply_to_conflict(found.workload))
+
+
+def _remember_number(session: Session, target: Revision) -> None:
+    """Keep the number that a ControllerRevision is about to lose; ReplicaSets have revision-history for that."""
+    namespace, kind, _name = session.workload
+    if kind == "Deployment" or target.number in target.earlier:
+        return
+    numbers = ",".join(str(number) for number in [*target.earlier, target.number])
+    body = {"metadata": {"annotations": {marks.EARLIER_REVISIONS: numbers}}}
+    session.cluster.patch(paths.path(snapshot.history_kind(kind), namespace, target.name), body, MERGE_PATCH)
+
+
+def _watched(
+    session: Session, found: Snapshot, target: Revision, workload: dict[str, Any], deadline: Deadline
+) -> Watched:
+    state = RolloutWatch(workload, target, found.revisions, session.params["crash_restarts"])
+    watched = watch(session.cluster, state, deadline, session.held, session.call.say)
+    session.call.journal.note(
+        "rollout",
+        revision=target.number,
+        state=watched.state,
+        detail=watched.detail,
+        seconds=watched.seconds,
+        timeline=watched.timeline,
+    )
+    return watched
+
+
+def _stays(planned: Plan, watched: Watched, served: bool) -> str:
+    """Why a failed rollout is not returned, empty if it is."""
+    if not planned.changed:
+        return "Nothing was written, so there is nothing to return."
+    if watched.state == "superseded":
+        return "It is somebody else's rollout now, so nothing is returned."
+    if planned.source is None:
+        return "The template it had before belongs to no revision, so there is nothing to return to."
+    if not served:
+        return f"Revision {planned.source.number} was not serving either, so it is not returned to; choose another one."
+    return ""
+
+
+def _return(session: Session, planned: Plan, told: str) -> dict[str, Any]:
+    """Go back to the revision that was left, watched as well."""
+    source = planned.source
+    if source is None:
+        raise OperatorError(Fault("no_source", "There is no revision to return to."))
+    namespace, kind, name = session.workload
+    session.call.say(f"returning to revision {source.number}, which was serving")
+    deadline = Deadline(session.params["deadline_seconds"])
+    try:
+        found = snapshot.read(session.cluster, namespace, kind, name, with_pods=False)
+        back = next((each for each in found.revisions if each.name == source.name), None)
+        if back is None:
+            raise OperatorError(Fault("revision_gone", f"Revision {source.number} is collected as garbage."))
+        wish = Wish(str(back.number), allow_schema_mismatch=True)
+
+        def replan(again: Snapshot) -> Plan:
+            return planning.plan(again.workload, again.revisions, wish)
+
+        found, replanned, workload = _write(session, found, replan(found), replan, deadline)
+        watched = _watched(session, found, replanned.target, workload, deadline)
+    except OperatorError as fault:
+        return {"returned": False, "msg": f"{told} The return to revision {source.number} failed too: {fault}"}
+    if watched.state == "done":
+        again = f"revision {source.number}, which serves again after {watched.seconds:.1f} s"
+        return {"returned": True, "msg": f"{told} It was returned to {again}."}
+    why = f"{watched.detail}. State left: {_state(watched)}"
+    return {"returned": False, "msg": f"{told} The return to revision {source.number} failed too: {why}."}
+
+
+def _keep_evidence(
+    session: Session,
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+    pods: Iterable[Mapping[str, Any]],
+    secrets: Iterable[str],
+) -> list[str]:
+    bundle = evidence.collect(session.cluster, before, after, pods, secrets)
+    for name, content in bundle.items():
+        session.call.journal.attach(name, content)
+    return sorted(bundle)
+
+
+def _outcome(planned: Plan, watched: Watched, known: Iterable[Revision]) -> dict[str, Any]:
+    done = watched.state == "done"
+    # Where pods keep their version until they are deleted, a rollout is done before any pod runs the target.
+    ran = any(revisions.pod_is_ready(pod) for pod in revisions.pods_of(planned.target, watched.pods))
+    verdict = Verdict(("pass" if ran else "unknown") if done else "fail", watched.detail)
+    return {
+        "changed": planned.changed,
+        "from_revision": planned.source.number if planned.source else None,
+        "to_revision": planned.target.number,
+        "active_revision": _number_now(planned, watched, known) if done else planned.target.number,
+        "returned": False,
+        "rollout": {
+            "state": watched.state,
+            "reason": watched.reason,
+            "detail": watched.detail,
+            "seconds": watched.seconds,
+            "timeline": watched.timeline,
+            "freed_pods": len(watched.freed_pods),
+            "terminating": watched.terminating,
+        },
+        "ready_pods": sorted(pod["metadata"]["name"] for pod in watched.pods if revisions.pod_is_ready(pod)),
+        "verdict": verdict.as_result(),
+        "msg": f"Revision {planned.target.number} is rolled out: {watched.detail}." if done else watched.detail,
+    }
+
+
+def _number_now(planned: Plan, watched: Watched, known: Iterable[Revision]) -> int:
+    """The target's number after the write: a Deployment bears it, the other controllers give the highest plus one."""
+    annotations = watched.workload["metadata"].get("annotations") or {}
+    if revisions.REVISION in annotations:
+        return int(annotations[revisions.REVISION])
+    return max(each.number for each in known) + 1 if planned.changed else planned.target.number
+
+
+def _state(watched: Watched) -> str:
+    counted = watched.timeline[-1]["revisions"] if watched.timeline else {}
+    shown = [
+        f"revision {number}: {each['ready']} of {each['pods']} pods ready" for number, each in sorted(counted.items())
+    ]
+    return "; ".join(shown) or "no pods"
