@@ -32,7 +32,8 @@ def services(shared: Ground) -> dict[str, Service]:
         lambda: plain("worse", DISCONNECTED, "v1.2.1"),
         lambda: _both_disconnected(shared),
         lambda: plain("unasked", "v1.2.0", "v1.2.1", health_url="http://api.invalid/health"),
-        lambda: _return_impossible(shared),
+        lambda: _return_impossible(shared, "no-way-back", MISSING),
+        lambda: _return_impossible(shared, "worse-for-good", DISCONNECTED),
     ]
     with ThreadPoolExecutor() as pool:
         return {service.name: service for service in pool.map(lambda case: case(), cases)}
@@ -47,20 +48,20 @@ def _both_disconnected(ground: Ground) -> Service:
     return service
 
 
-def _return_impossible(ground: Ground) -> Service:
+def _return_impossible(ground: Ground, name: str, target: str) -> Service:
     """Revision 2 needs a ConfigMap that is gone by now; its pod is gone as soon as the rollout begins."""
-    rules = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "rules"}, "data": {"tax": "0.19"}}
+    rules = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"tax": "0.19"}}
     ground.cluster.apply(rules, ground.namespace)
 
     def all_at_once(manifest: Manifest) -> None:
         manifest["spec"]["strategy"] = {"type": "Recreate"}
 
-    service = ground.service([MISSING], "no-way-back", replicas=0, wait=False, change=all_at_once)
-    tax = {"name": "TAX", "valueFrom": {"configMapKeyRef": {"name": "rules", "key": "tax"}}}
+    service = ground.service([target], name, replicas=0, wait=False, change=all_at_once, rollback_settle_seconds=SETTLE)
+    tax = {"name": "TAX", "valueFrom": {"configMapKeyRef": {"name": name, "key": "tax"}}}
     service.edit(lambda template: container(template).update(image="servicelink/api:v1.2.1", env=[tax]))
     service.workload.scale(1)
     service.workload.wait_ready()
-    ground.cluster.remove("ConfigMap", ground.namespace, "rules")
+    ground.cluster.remove("ConfigMap", ground.namespace, name)
     return service
 
 
@@ -119,6 +120,19 @@ def test_a_return_that_fails_too_says_what_state_is_left(pressed: Pressed, servi
     assert "State left: " in told
     assert "0 of 1 pods ready" in told
     assert _image(services["no-way-back"]).endswith("v1.2.1"), "the state that the sentence tells"
+
+
+def test_a_return_for_health_that_fails_does_not_go_back_to_what_was_worse(
+    pressed: Pressed, services: dict[str, Service]
+) -> None:
+    told = pressed.closing("worse-for-good")
+    assert "fail: Rolled back from revision 2 to revision 1" in told
+    assert "The return failed too: The rollout of revision 2 failed: container api of pod worse-for-good-" in told
+    assert "CreateContainerConfigError" in told
+    assert "State left: revision 2: 0 of 1 pods ready" in told
+    assert "so it is not returned to" in told
+    assert _image(services["worse-for-good"]).endswith("v1.2.1")
+    assert [entry["event"] for entry in pressed.entries(service="worse-for-good")].count("write") == 2
 
 
 def test_the_run_fails(pressed: Pressed, services: dict[str, Service]) -> None:

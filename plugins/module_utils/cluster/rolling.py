@@ -50,7 +50,8 @@ def see_through(session: Session, found: Snapshot, planned: Plan, replan: Replan
         words = evidence.last_words(session.cluster, namespace, watched.finding, secrets)
         told += f' Its last words: "{words}".' if words else ""
     forbidden = _stays(planned, watched, served)
-    back = {"msg": f"{told} {forbidden}"} if forbidden else _return(session, planned, told)
+    left = f"{told} {forbidden} State left: {_state(watched)}."
+    back = {"msg": left} if forbidden else _return(session, planned, told)
     verdict = Verdict("fail", told if forbidden else back["msg"])
     return {**outcome, **back, "failed": True, "verdict": verdict.as_result()}
 
