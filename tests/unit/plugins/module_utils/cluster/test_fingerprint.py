@@ -85,6 +85,11 @@ def test_a_fingerprint_follows_the_content_and_the_key() -> None:
     assert fingerprint.fingerprint(CONFIG, b"another key") != same
 
 
+def test_the_order_of_the_keys_is_no_matter() -> None:
+    one, other = {"a": "1", "b": "2"}, {"b": "2", "a": "1"}
+    assert fingerprint.fingerprint({"data": one}, KEY) == fingerprint.fingerprint({"data": other}, KEY)
+
+
 def test_a_fingerprint_holds_no_value() -> None:
     assert "info" not in fingerprint.fingerprint(CONFIG, KEY)
 

@@ -27,6 +27,12 @@ def test_a_deployments_revisions_oldest_first_and_strangers_left_out() -> None:
     ]
 
 
+def test_an_owner_that_does_not_control_is_none() -> None:
+    deployment = scene("deployment")
+    deployment.history[0]["metadata"]["ownerReferences"][0]["controller"] = False
+    assert [each.number for each in deployment.known] == [6, 7, 8]
+
+
 def test_what_a_replica_set_tells() -> None:
     found = scene("deployment").numbered(6)
     assert found.name == "servicelink-api-6d8f7c9b54"
