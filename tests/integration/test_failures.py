@@ -135,6 +135,12 @@ def test_a_return_for_health_that_fails_does_not_go_back_to_what_was_worse(
     assert [entry["event"] for entry in pressed.entries(service="worse-for-good")].count("write") == 2
 
 
+def test_services_pressed_together_do_not_wait_for_each_other(pressed: Pressed, services: dict[str, Service]) -> None:
+    closed = [pressed.entries("closed", name)[-1]["time"] for name in services]
+    rolled = [pressed.entries("rollout", name)[-1]["time"] for name in services]
+    assert min(closed) < max(rolled)
+
+
 def test_the_run_fails(pressed: Pressed, services: dict[str, Service]) -> None:
     assert pressed.rc == 2
     assert "Traceback" not in pressed.output
