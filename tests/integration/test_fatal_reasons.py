@@ -139,7 +139,8 @@ FAULTS = {
         _lacking_key, ("CreateContainerConfigError", "NEW_FEATURE"), _waiting("CreateContainerConfigError")
     ),
     "crash-loop": Fault(
-        _behaving("crash", CRASH_AFTER_SECONDS="1"), ("after 2 restarts", "exit code 1"), _ended("Error", 2), "loading price rules failed"
+        _behaving("crash", CRASH_AFTER_SECONDS="1"), ("after 2 restarts", "exit code 1"), _ended("Error", 2),
+        "loading price rules failed",
     ),
     "exits-at-once": Fault(
         _image("servicelink/api:v1.3.5"), ("after 1 restart", "exit code 1"), _ended("Error"), "the licence file",
