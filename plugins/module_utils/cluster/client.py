@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 2.0
 READ_SECONDS = 10.0
+#: For a request and its retry before the first write, while the operator waits for a sentence.
+FIRST_SECONDS = 3.0
+LEAST_SECONDS = 0.5
 TRANSIENT_STATUSES = frozenset({429, 500, 502, 503, 504})
 
 JSON_PATCH = "application/json-patch+json"
@@ -151,11 +154,19 @@ class Cluster:
         return loaded
 
     def _request(self, method: str, path: str, **request: Any) -> Any:
+        patience = Deadline(FIRST_SECONDS)
+
         def attempt() -> Any:
-            return self._checked(self._once(method, path, **request), method, path)
+            seconds = READ_SECONDS if self._persist else round(max(patience.remaining, LEAST_SECONDS), 1)
+            timeout = urllib3.Timeout(connect=min(CONNECT_SECONDS, seconds), read=seconds)
+            return self._checked(self._once(method, path, timeout=timeout, **request), method, path)
 
         if self._persist is None:
-            return on_error(Backoff(steps=2, duration=0.3, factor=1.0), _transient, attempt)
+            return on_error(
+                Backoff(steps=2, duration=0.3, factor=1.0),
+                lambda fault: _transient(fault) and not patience.expired,
+                attempt,
+            )
         deadline = self._persist
         return on_retry_after_error(
             # Without a growing delay and its cap, at which the library would end the retries.
@@ -252,9 +263,10 @@ def _message(body: bytes) -> str:
 
 def _cause(fault: Exception) -> str:
     """The innermost reason of a urllib3 exception in its own words, without object addresses."""
-    while isinstance(inner := getattr(fault, "reason", None), Exception):
-        fault = inner
-    text = re.sub(r"<[^>]*>:?\s*|\b\w*Connection\w*\([^)]*\):?\s*", "", str(fault)).strip(" .:")
+    while inner := [each for each in (getattr(fault, "reason", None), *fault.args) if isinstance(each, Exception)]:
+        fault = inner[0]
+    said = next((each for each in reversed(fault.args) if isinstance(each, str)), str(fault))
+    text = re.sub(r"<[^>]*>:?\s*|\b\w*Connection\w*\([^)]*\):?\s*", "", said).strip(" .:")
     return redact_text(text or type(fault).__name__)
 
 
