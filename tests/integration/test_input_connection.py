@@ -18,6 +18,8 @@ from tests.integration.harness.gateway import OVERLOADED, RESET, THROTTLED, Faul
 from tests.integration.harness.pressing import Press
 from tests.integration.harness.services import Service, Services
 
+SILENCE = Fault(503, seconds=50.0)
+
 
 @pytest.fixture
 def api(service: Services) -> Service:
@@ -132,6 +134,17 @@ def test_failures_before_the_first_write_end_in_a_sentence(
     assert "does not answer" in sentence or "overloaded or restarting" in sentence
     assert sum("deployments/" in each for each in gateway.requests) == 2
     assert seen.writes == [], seen.lines
+
+
+def test_a_silent_api_server_is_not_awaited_for_long(press: Press, api: Service, gateway: Gateway) -> None:
+    """It takes the request and never answers: the operator is told, and nobody asks again."""
+    gateway.policy = at_first(1000, SILENCE, "deployments/")
+    pressed = press("rollback", api, revision=1, kubernetes_kubeconfig=gateway.kubeconfig)
+    print(f"{pressed.seconds:.1f} s: {pressed.closing()}")
+    assert pressed.rc != 0
+    assert "does not answer" in pressed.closing()
+    assert sum("deployments/" in each for each in gateway.requests) == 1
+    assert pressed.seconds < SILENCE.seconds
 
 
 @pytest.mark.parametrize("seconds", [2.0, 8.0])
