@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,7 @@ from .signals import http, response
 from .verdict import Verdict, worst
 
 POLL_SECONDS = 0.5
+MOST_AT_ONCE = 8
 
 
 @dataclass(frozen=True)
@@ -70,22 +72,21 @@ def health(call: Call) -> dict[str, Any]:
 
 
 def look(cluster: Cluster, params: Mapping[str, Any], pods: list[str], forward: bool) -> Checkup:
-    """Ask each endpoint once; C(forward) allows a port-forward where the API server's proxy cannot ask."""
-    expect, timeout = params["expect"] or {}, params["timeout_seconds"]
-    found: dict[str, Verdict] = {}
-    serving = []
-    for pod in pods:
-        who = f"pod {pod}"
-        found[who] = _ask_pod(cluster, params, pod, forward)
-        if found[who].passed:
-            serving.append(pod)
+    """Ask all endpoints once, side by side; C(forward) allows a port-forward where the pod proxy cannot ask."""
+    with ThreadPoolExecutor(MOST_AT_ONCE) as pool:
+        of_users = pool.submit(_ask_service, params) if params["url"] else None
+        of_pods = list(pool.map(lambda pod: _ask_pod(cluster, params, pod, forward), pods))
+    found = {f"pod {pod}": verdict for pod, verdict in zip(pods, of_pods, strict=True)}
     if not pods:
         found["pods"] = Verdict("fail", "no pod is ready")
-    if params["url"]:
-        answer = http.get(params["url"], timeout)
-        judged = answer if isinstance(answer, Verdict) else response.judge(params["url"], *answer, expect)
-        found[params["url"]] = judged
-    return Checkup(found, serving)
+    if of_users:
+        found[params["url"]] = of_users.result()
+    return Checkup(found, [pod for pod, verdict in zip(pods, of_pods, strict=True) if verdict.passed])
+
+
+def _ask_service(params: Mapping[str, Any]) -> Verdict:
+    answer = http.get(params["url"], params["timeout_seconds"])
+    return answer if isinstance(answer, Verdict) else response.judge(params["url"], *answer, params["expect"] or {})
 
 
 def _ask_pod(cluster: Cluster, params: Mapping[str, Any], pod: str, forward: bool) -> Verdict:
