@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 2.0
 READ_SECONDS = 10.0
+MOST_AT_ONCE = 1 << 16
 #: For a request and its retry before the first write, while the operator waits for a sentence.
 FIRST_SECONDS = 3.0
 LEAST_SECONDS = 0.5
@@ -231,7 +232,8 @@ class Cluster:
 def events(answer: Any) -> Iterator[dict[str, Any]]:
     """The events of an open watch, one dictionary each, until the server ends it."""
     buffer = b""
-    for chunk in answer.stream(amt=None, decode_content=False):
+    # As much as there is, whether the server sends chunks or a proxy on the way has joined them.
+    while chunk := answer.read1(MOST_AT_ONCE):
         buffer += chunk
         *lines, buffer = buffer.split(b"\n")
         for line in lines:

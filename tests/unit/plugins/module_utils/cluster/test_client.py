@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from functools import partial
 from itertools import pairwise
 from types import SimpleNamespace
@@ -236,10 +235,10 @@ class Stream:
     """An open watch that sends these pieces."""
 
     def __init__(self, pieces: list[bytes]) -> None:
-        self._pieces = pieces
+        self._pieces = list(pieces)
 
-    def stream(self, **_options: Any) -> Iterator[bytes]:
-        yield from self._pieces
+    def read1(self, _amount: int) -> bytes:
+        return self._pieces.pop(0) if self._pieces else b""
 
 
 EVENTS = [{"type": "ADDED", "object": {"name": f"é{number}"}} for number in range(5)]
