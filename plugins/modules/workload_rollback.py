@@ -137,6 +137,10 @@ from_pods:
   returned: when a plan was possible
   type: list
   elements: str
+from_pods_left:
+  description: Pods that still run the revision that was left, as a partition or OnDelete has it.
+  returned: after a watch
+  type: int
 fingerprints:
   description: HMAC of each ConfigMap and Secret that the target uses, as they are now.
   returned: with O(prechecks)

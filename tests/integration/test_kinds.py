@@ -174,6 +174,11 @@ def test_a_partition_keeps_the_pods_below_it(pressings: Pressings) -> None:
     assert images == {"partitioned-0": "servicelink/api:v1.2.1", "partitioned-1": "servicelink/api:v1.2.0"}
 
 
+def test_a_revision_that_a_partition_keeps_running_is_not_marked_bad(pressings: Pressings) -> None:
+    assert [each["mark"] for each in pressings.first.results("workload_mark", "partitioned")[0]["marks"]] == ["good"]
+    assert [each["mark"] for each in pressings.first.results("workload_mark", "daemon")[0]["marks"]] == ["good", "bad"]
+
+
 def test_a_version_that_no_pod_runs_yet_is_not_certified(pressings: Pressings) -> None:
     told = pressings.first.closing("on-delete")
     assert "unknown: Rolled back from revision 2 to revision 1" in told

@@ -183,6 +183,9 @@ def _outcome(planned: Plan, watched: Watched, known: Iterable[Revision]) -> dict
         "changed": planned.changed,
         "from_revision": planned.source.number if planned.source else None,
         "to_revision": planned.target.number,
+        "from_name": planned.source.name if planned.source else "",
+        "to_name": planned.target.name,
+        "from_pods_left": _left(planned, watched),
         "active_revision": _number_now(planned, watched, known) if done else planned.target.number,
         "returned": False,
         "rollout": {
@@ -198,6 +201,14 @@ def _outcome(planned: Plan, watched: Watched, known: Iterable[Revision]) -> dict
         "verdict": verdict.as_result(),
         "msg": f"Revision {planned.target.number} is rolled out: {watched.detail}." if done else watched.detail,
     }
+
+
+def _left(planned: Plan, watched: Watched) -> int:
+    """Pods that still run the revision that was left, as a partition or OnDelete has it."""
+    if planned.source is None or planned.source.name == planned.target.name:
+        return 0
+    pods = revisions.pods_of(planned.source, watched.pods)
+    return sum(1 for pod in pods if not pod["metadata"].get("deletionTimestamp"))
 
 
 def _number_now(planned: Plan, watched: Watched, known: Iterable[Revision]) -> int:
