@@ -60,7 +60,8 @@ lab-down: ## take the lab down and see that nothing of it is left
 integration: ## tests against the lab
 	python -m pytest -m "lab and not lab_down" tests/lab tests/integration
 
-molecule: ## the scenarios of the buttons, against the lab
+molecule: ## the scenarios of the buttons, against the lab, each from its known state
+	molecule reset --all
 	molecule test --all
 
 bench: ## the button side by side with kubectl and kubernetes.core, against the lab; writes docs/benchmarks.md
