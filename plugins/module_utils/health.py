@@ -48,7 +48,7 @@ def health(call: Call) -> dict[str, Any]:
         cluster, held = session.cluster, session.held
         pods = call.params["pods"]
         if pods is None:
-            found = snapshot.read(cluster, call.params["namespace"], call.params["kind"], call.params["name"])
+            found = snapshot.read(cluster, *session.workload)
             pods = sorted(pod["metadata"]["name"] for pod in found.pods if revisions.pod_is_ready(pod))
         deadline = Deadline(call.params["settle_seconds"])
         checkup = look(cluster, call.params, pods, forward=not call.check_mode)

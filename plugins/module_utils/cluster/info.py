@@ -20,7 +20,7 @@ def info(call: Call) -> dict[str, Any]:
         cluster = session.cluster
         if fault := snapshot.check_cluster(cluster, params["cluster_uid"]):
             call.warn(str(fault))
-        found = snapshot.read(cluster, params["namespace"], params["kind"], params["name"])
+        found = snapshot.read(cluster, *session.workload)
     state = rollout.judge(found.workload)
     findings = [str(each) for pod in found.pods for each in diagnosis.diagnose(pod, params["crash_restarts"])]
     return {
