@@ -43,18 +43,28 @@ class Wish:
 
 
 @dataclass(frozen=True)
-class Plan:
-    """Where a rollback goes from and to, the patch that does it (empty if nothing is to change), and its warnings."""
+class Change:
+    """A change of the template: where it goes from and to, and the patch that does it (empty if nothing is to change).
+
+    C(target) is C(None) where the write makes a new revision.
+    """
 
     source: Revision | None
-    target: Revision
+    target: Revision | None
     patch: list[dict[str, Any]] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
 
     @property
     def changed(self) -> bool:
         """Whether the template changes."""
         return bool(self.patch)
+
+
+@dataclass(frozen=True)
+class Plan(Change):
+    """A rollback: the change to a revision that is there, and what to know about it."""
+
+    target: Revision
+    warnings: list[str] = field(default_factory=list)
 
 
 def plan(
@@ -86,6 +96,24 @@ def plan(
         raise OperatorError(faults, revisions=[revision.as_result() for revision in known])
     warnings = _warnings(workload, source, target, fingerprints)
     return Plan(source, target, _patch(workload, target) if not target.active else [], warnings)
+
+
+def edit(workload: Mapping[str, Any], known: Sequence[Revision], template: Mapping[str, Any]) -> Change:
+    """Plan the change to an edited template; one that an earlier revision had goes back to that revision."""
+    source = revisions.active_revision(known)
+    wanted = revisions.bare_template(template)
+    if wanted == revisions.bare_template(workload["spec"]["template"]):
+        return Change(source, source)
+    target = next((each for each in reversed(known) if each.template == wanted), None)
+    return Change(source, target, template_patch(workload, template))
+
+
+def template_patch(workload: Mapping[str, Any], template: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The patch that sets a template on exactly this state of the workload."""
+    return [
+        {"op": "replace", "path": "/metadata/resourceVersion", "value": workload["metadata"]["resourceVersion"]},
+        {"op": "replace", "path": "/spec/template", "value": template},
+    ]
 
 
 def choose(known: Sequence[Revision], wish: Wish, name: str) -> tuple[Revision | None, Fault | None]:
@@ -225,10 +253,7 @@ def _warnings(
 
 def _patch(workload: Mapping[str, Any], target: Revision) -> list[dict[str, Any]]:
     metadata = workload["metadata"]
-    patch: list[dict[str, Any]] = [
-        {"op": "replace", "path": "/metadata/resourceVersion", "value": metadata["resourceVersion"]},
-        {"op": "replace", "path": "/spec/template", "value": target.template},
-    ]
+    patch = template_patch(workload, target.template)
     if workload["kind"] == "Deployment":
         patch.append({"op": "add", "path": "/metadata/annotations", "value": _annotations(metadata, target)})
     return patch

@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ..deadline import Deadline
@@ -14,44 +16,55 @@ from ..errors import Fault, OperatorError
 from ..verdict import Verdict
 from . import evidence, marks, paths, planning, revisions, snapshot
 from .client import MERGE_PATCH, ApiFault
-from .planning import Plan, Wish
+from .planning import Change, Plan, Wish
 from .revisions import Revision
 from .session import Session
 from .snapshot import Snapshot
 from .watching import RolloutWatch, Watched, watch
 
+#: How long to wait before looking again for the revision of a template that was just written.
+MADE_SECONDS = 0.1
 # Status updates move the resourceVersion too; only a change of the spec counts as somebody else's.
 WRITE_ATTEMPTS = 5
 
-Replan = Callable[[Snapshot], Plan]
+Replan = Callable[[Snapshot], Change]
 
 
-def see_through(session: Session, found: Snapshot, planned: Plan, replan: Replan, served: bool) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Move:
+    """A change as it was written, or found written: C(made) if it made a revision; C(known) are those there are now."""
+
+    source: Revision | None
+    target: Revision
+    changed: bool
+    made: bool
+    known: list[Revision]
+
+
+def see_through(session: Session, found: Snapshot, planned: Change, replan: Replan, served: bool) -> dict[str, Any]:
     """Write and watch what was planned, and return a failed rollout to the version that was left, if that C(served).
 
     C(replan) plans anew on a workload that somebody changed in between. Returns the fields that
     M(linkops.runbooks.workload_rollback) documents, C(failed) among them.
     """
     deadline = Deadline(session.params["deadline_seconds"])
-    if planned.changed:
-        found, planned, workload = _write(session, found, planned, replan, deadline)
-    else:
-        workload = found.workload
-        session.call.say(f"revision {planned.target.number} is active already; it is watched all the same")
-    watched = _watched(session, found, planned.target, workload, deadline)
-    outcome = _outcome(planned, watched, found.revisions)
+    move, workload = _moved(session, found, planned, replan, deadline)
+    if not move.changed:
+        session.call.say(f"revision {move.target.number} is active already; it is watched all the same")
+    watched = _watched(session, move, workload, deadline)
+    outcome = _outcome(move, watched)
     if watched.state == "done":
         return outcome
     secrets = evidence.confidences(session.cluster, found.workload, watched.workload)
     outcome["evidence"] = _keep_evidence(session, found.workload, watched.workload, watched.pods, secrets)
-    told = f"The rollout of revision {planned.target.number} failed: {watched.detail}."
+    told = f"The rollout of revision {move.target.number} failed: {watched.detail}."
     if watched.finding:
         namespace = watched.workload["metadata"]["namespace"]
         words = evidence.last_words(session.cluster, namespace, watched.finding, secrets)
         told += f' Its last words: "{words}".' if words else ""
-    forbidden = _stays(planned, watched, served)
+    forbidden = _stays(move, watched, served)
     left = f"{told} {forbidden} State left: {_state(watched)}."
-    back = {"msg": left} if forbidden else _return(session, planned, told)
+    back = {"msg": left} if forbidden else _return(session, move, told)
     verdict = Verdict("fail", told if forbidden else back["msg"])
     return {**outcome, **back, "failed": True, "verdict": verdict.as_result()}
 
@@ -62,17 +75,33 @@ def keep_evidence(session: Session, found: Snapshot) -> None:
     _keep_evidence(session, found.workload, found.workload, found.pods, secrets)
 
 
+def _moved(
+    session: Session, found: Snapshot, planned: Change, replan: Replan, deadline: Deadline
+) -> tuple[Move, dict[str, Any]]:
+    """Write what was planned, if anything, and learn which revision it made."""
+    workload = found.workload
+    if planned.changed:
+        found, planned, workload = _write(session, found, planned, replan, deadline)
+    target, known = planned.target, found.revisions
+    if target is None:
+        target, known = _made(session, deadline)
+        session.call.say(f"it is revision {target.number} ({target.name})")
+    return Move(planned.source, target, planned.changed, planned.target is None, known), workload
+
+
 def _write(
-    session: Session, found: Snapshot, planned: Plan, replan: Replan, deadline: Deadline
-) -> tuple[Snapshot, Plan, dict[str, Any]]:
-    """Write the target's template on exactly the state that was planned on; replan once if the spec moved."""
+    session: Session, found: Snapshot, planned: Change, replan: Replan, deadline: Deadline
+) -> tuple[Snapshot, Change, dict[str, Any]]:
+    """Write the template on exactly the state that was planned on; replan once if the spec moved."""
     namespace, kind, name = session.workload
     foreign = 0
     for _attempt in range(WRITE_ATTEMPTS):
         session.held.renew()
         session.cluster.persist(deadline)
+        target = planned.target
         try:
-            _remember_number(session, planned.target)
+            if target:
+                _remember_number(session, target)
             workload = {**session.cluster.patch(paths.path(kind, namespace, name), planned.patch), "kind": kind}
         except ApiFault as fault:
             if fault.status != 409:
@@ -86,11 +115,29 @@ def _write(
             if not planned.changed:
                 return found, planned, found.workload
             continue
-        target = planned.target
-        session.call.journal.note("write", revision=target.number, name=target.name)
-        session.call.say(f"template of revision {target.number} ({target.name}) is written; watching the rollout")
+        written = {"revision": target.number, "name": target.name} if target else {}
+        session.call.journal.note("write", **written)
+        shown = f"template of revision {target.number} ({target.name})" if target else "the changed template"
+        session.call.say(f"{shown} is written; watching the rollout")
         return found, planned, workload
     raise OperatorError(planning.reply_to_conflict(found.workload))
+
+
+def _made(session: Session, deadline: Deadline) -> tuple[Revision, list[Revision]]:
+    """The revision that the controller made of the written template, with all that are known then."""
+    while not deadline.expired:
+        found = snapshot.read(session.cluster, *session.workload, with_pods=False)
+        if target := revisions.active_revision(found.revisions):
+            return target, found.revisions
+        session.held.renew_if_due()
+        time.sleep(MADE_SECONDS)
+    raise OperatorError(
+        Fault(
+            "not_observed",
+            f"The template is written, and its controller has made no revision of it in {deadline.seconds:.0f} s.",
+            "Look at the controller manager of the cluster, then press again.",
+        )
+    )
 
 
 def _remember_number(session: Session, target: Revision) -> None:
@@ -103,14 +150,12 @@ def _remember_number(session: Session, target: Revision) -> None:
     session.cluster.patch(paths.path(snapshot.history_kind(kind), namespace, target.name), body, MERGE_PATCH)
 
 
-def _watched(
-    session: Session, found: Snapshot, target: Revision, workload: dict[str, Any], deadline: Deadline
-) -> Watched:
-    state = RolloutWatch(workload, target, found.revisions, session.params["crash_restarts"])
+def _watched(session: Session, move: Move, workload: dict[str, Any], deadline: Deadline) -> Watched:
+    state = RolloutWatch(workload, move.target, move.known, session.params["crash_restarts"])
     watched = watch(session.cluster, state, deadline, session.held, session.call.say)
     session.call.journal.note(
         "rollout",
-        revision=target.number,
+        revision=move.target.number,
         state=watched.state,
         detail=watched.detail,
         seconds=watched.seconds,
@@ -119,22 +164,22 @@ def _watched(
     return watched
 
 
-def _stays(planned: Plan, watched: Watched, served: bool) -> str:
+def _stays(move: Move, watched: Watched, served: bool) -> str:
     """Why a failed rollout is not returned, empty if it is."""
-    if not planned.changed:
+    if not move.changed:
         return "Nothing was written, so there is nothing to return."
     if watched.state == "superseded":
         return "It is somebody else's rollout now, so nothing is returned."
-    if planned.source is None:
+    if move.source is None:
         return "The template it had before belongs to no revision, so there is nothing to return to."
     if not served:
-        return f"Revision {planned.source.number} was not serving either, so it is not returned to; choose another one."
+        return f"Revision {move.source.number} was not serving either, so it is not returned to; choose another one."
     return ""
 
 
-def _return(session: Session, planned: Plan, told: str) -> dict[str, Any]:
+def _return(session: Session, move: Move, told: str) -> dict[str, Any]:
     """Go back to the revision that was left, watched as well."""
-    source = planned.source
+    source = move.source
     if source is None:
         raise OperatorError(Fault("no_source", "There is no revision to return to."))
     namespace, kind, name = session.workload
@@ -150,8 +195,8 @@ def _return(session: Session, planned: Plan, told: str) -> dict[str, Any]:
         def replan(again: Snapshot) -> Plan:
             return planning.plan(again.workload, again.revisions, wish)
 
-        found, replanned, workload = _write(session, found, replan(found), replan, deadline)
-        watched = _watched(session, found, replanned.target, workload, deadline)
+        returning, workload = _moved(session, found, replan(found), replan, deadline)
+        watched = _watched(session, returning, workload, deadline)
     except OperatorError as fault:
         return {"returned": False, "msg": f"{told} The return to revision {source.number} failed too: {fault}"}
     if watched.state == "done":
@@ -174,19 +219,19 @@ def _keep_evidence(
     return sorted(bundle)
 
 
-def _outcome(planned: Plan, watched: Watched, known: Iterable[Revision]) -> dict[str, Any]:
+def _outcome(move: Move, watched: Watched) -> dict[str, Any]:
     done = watched.state == "done"
     # Where pods keep their version until they are deleted, a rollout is done before any pod runs the target.
-    ran = any(revisions.pod_is_ready(pod) for pod in revisions.pods_of(planned.target, watched.pods))
+    ran = any(revisions.pod_is_ready(pod) for pod in revisions.pods_of(move.target, watched.pods))
     verdict = Verdict(("pass" if ran else "unknown") if done else "fail", watched.detail)
     return {
-        "changed": planned.changed,
-        "from_revision": planned.source.number if planned.source else None,
-        "to_revision": planned.target.number,
-        "from_name": planned.source.name if planned.source else "",
-        "to_name": planned.target.name,
-        "from_pods_left": _left(planned, watched),
-        "active_revision": _number_now(planned, watched, known) if done else planned.target.number,
+        "changed": move.changed,
+        "from_revision": move.source.number if move.source else None,
+        "to_revision": move.target.number,
+        "from_name": move.source.name if move.source else "",
+        "to_name": move.target.name,
+        "from_pods_left": _left(move, watched),
+        "active_revision": _number_now(move, watched) if done else move.target.number,
         "returned": False,
         "rollout": {
             "state": watched.state,
@@ -199,24 +244,25 @@ def _outcome(planned: Plan, watched: Watched, known: Iterable[Revision]) -> dict
         },
         "ready_pods": sorted(pod["metadata"]["name"] for pod in watched.pods if revisions.pod_is_ready(pod)),
         "verdict": verdict.as_result(),
-        "msg": f"Revision {planned.target.number} is rolled out: {watched.detail}." if done else watched.detail,
+        "msg": f"Revision {move.target.number} is rolled out: {watched.detail}." if done else watched.detail,
     }
 
 
-def _left(planned: Plan, watched: Watched) -> int:
+def _left(move: Move, watched: Watched) -> int:
     """Pods that still run the revision that was left, as a partition or OnDelete has it."""
-    if planned.source is None or planned.source.name == planned.target.name:
+    if move.source is None or move.source.name == move.target.name:
         return 0
-    pods = revisions.pods_of(planned.source, watched.pods)
+    pods = revisions.pods_of(move.source, watched.pods)
     return sum(1 for pod in pods if not pod["metadata"].get("deletionTimestamp"))
 
 
-def _number_now(planned: Plan, watched: Watched, known: Iterable[Revision]) -> int:
+def _number_now(move: Move, watched: Watched) -> int:
     """The target's number after the write: a Deployment bears it, the other controllers give the highest plus one."""
     annotations = watched.workload["metadata"].get("annotations") or {}
     if revisions.REVISION in annotations:
         return int(annotations[revisions.REVISION])
-    return max(each.number for each in known) + 1 if planned.changed else planned.target.number
+    renumbered = move.changed and not move.made
+    return max(each.number for each in move.known) + 1 if renumbered else move.target.number
 
 
 def _state(watched: Watched) -> str:
