@@ -73,25 +73,29 @@ def health(call: Call) -> dict[str, Any]:
 
 def look(cluster: Cluster, params: Mapping[str, Any], pods: list[str], forward: bool) -> Checkup:
     """Ask all endpoints once, side by side; C(forward) allows a port-forward where the pod proxy cannot ask."""
+    endpoint, namespace = params["endpoint"], params["namespace"]
     with ThreadPoolExecutor(MOST_AT_ONCE) as pool:
-        of_users = pool.submit(_ask_service, params) if params["url"] else None
-        of_pods = list(pool.map(lambda pod: _ask_pod(cluster, params, pod, forward), pods))
+        of_users = pool.submit(_ask_service, endpoint) if endpoint["url"] else None
+        of_pods = list(pool.map(lambda pod: _ask_pod(cluster, endpoint, namespace, pod, forward), pods))
     found = {f"pod {pod}": verdict for pod, verdict in zip(pods, of_pods, strict=True)}
     if not pods:
         found["pods"] = Verdict("fail", "no pod is ready")
     if of_users:
-        found[params["url"]] = of_users.result()
+        found[endpoint["url"]] = of_users.result()
     return Checkup(found, [pod for pod, verdict in zip(pods, of_pods, strict=True) if verdict.passed])
 
 
-def _ask_service(params: Mapping[str, Any]) -> Verdict:
-    answer = http.get(params["url"], params["timeout_seconds"])
-    return answer if isinstance(answer, Verdict) else response.judge(params["url"], *answer, params["expect"] or {})
+def _ask_service(endpoint: Mapping[str, Any]) -> Verdict:
+    url = endpoint["url"]
+    answer = http.get(url, endpoint["timeout_seconds"])
+    return answer if isinstance(answer, Verdict) else response.judge(url, *answer, endpoint["expect"] or {})
 
 
-def _ask_pod(cluster: Cluster, params: Mapping[str, Any], pod: str, forward: bool) -> Verdict:
-    who, expect, timeout = f"pod {pod}", params["expect"] or {}, params["timeout_seconds"]
-    namespace, port, path = params["namespace"], params["port"], params["path"]
+def _ask_pod(cluster: Cluster, endpoint: Mapping[str, Any], namespace: str, pod: str, forward: bool) -> Verdict:
+    who, expect, timeout = f"pod {pod}", endpoint["expect"] or {}, endpoint["timeout_seconds"]
+    port, path = endpoint["port"], endpoint["path"]
+    if port == 0:
+        return Verdict("pass", f"{who} is ready (it serves no HTTP)")
     status, body, answered_by = cluster.proxied(paths.pod_proxy(namespace, pod, port, path), timeout)
     if answered_by == "service":
         return response.judge(who, status, body, expect)

@@ -23,25 +23,30 @@ options:
     description: Names of the pods to ask; without it, the workload's ready pods.
     type: list
     elements: str
-  port:
-    description: Port of the health endpoint in the pod.
-    type: int
-    required: true
-  path:
-    description: Path of the health endpoint.
-    type: str
-    default: /health
-  expect:
-    description: Values by dotted path that a healthy body has.
+  endpoint:
+    description: The health endpoint, in each pod and as users reach it.
     type: dict
-    default: {}
-  url:
-    description: The health endpoint as users reach it; empty leaves it out.
-    type: str
-  timeout_seconds:
-    description: How long one answer may take.
-    type: float
-    default: 3
+    required: true
+    suboptions:
+      port:
+        description: Its port in the pod; V(0) for a service without HTTP, whose ready pods are taken for well.
+        type: int
+        required: true
+      path:
+        description: Its path.
+        type: str
+        default: /health
+      expect:
+        description: Values by dotted path that a healthy body has.
+        type: dict
+        default: {}
+      url:
+        description: Its address as users reach it; empty leaves it out.
+        type: str
+      timeout_seconds:
+        description: How long one answer may take.
+        type: float
+        default: 3
   settle_seconds:
     description: How long to ask again while something does not pass.
     type: float
@@ -60,12 +65,13 @@ EXAMPLES = r"""
   linkops.runbooks.service_health:
     namespace: servicelink-production
     name: servicelink-api
-    port: 3001
-    url: https://api.servicelink.com/health
-    expect:
-      status: ok
-      database: connected
-      redis: connected
+    endpoint:
+      port: 3001
+      url: https://api.servicelink.com/health
+      expect:
+        status: ok
+        database: connected
+        redis: connected
   register: servicelink_health
 """
 
@@ -117,11 +123,17 @@ MODULE = Module(
         **RUN,
         **WORKLOAD,
         "pods": {"type": "list", "elements": "str"},
-        "port": {"type": "int", "required": True},
-        "path": {"type": "str", "default": "/health"},
-        "expect": {"type": "dict", "default": {}},
-        "url": {"type": "str"},
-        "timeout_seconds": {"type": "float", "default": 3},
+        "endpoint": {
+            "type": "dict",
+            "required": True,
+            "options": {
+                "port": {"type": "int", "required": True},
+                "path": {"type": "str", "default": "/health"},
+                "expect": {"type": "dict", "default": {}},
+                "url": {"type": "str"},
+                "timeout_seconds": {"type": "float", "default": 3},
+            },
+        },
         "settle_seconds": {"type": "float", "default": 0},
         "moment": {"type": "str", "default": "now"},
     },

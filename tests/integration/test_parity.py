@@ -55,7 +55,7 @@ def play(path: Path, *tasks: dict[str, Any], **keywords: Any) -> str:
 def everything(records: Path) -> list[dict[str, Any]]:
     """A button's worth of tasks: each module, what changes, what stays, and what is refused."""
     failing = {"ignore_errors": True}
-    health = {"port": "{{ service_port }}", "expect": "{{ health_expect }}", "settle_seconds": 10}
+    health = {"endpoint": {"port": "{{ service_port }}", "expect": "{{ health_expect }}"}, "settle_seconds": 10}
     return [
         ours(
             "run_record", {"register": "opened"}, button="parity", service="{{ inventory_hostname }}",

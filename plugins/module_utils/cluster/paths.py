@@ -20,6 +20,14 @@ _GROUPS = {
     "Secret": ("api/v1", "secrets"),
     "Event": ("api/v1", "events"),
     "Lease": ("apis/coordination.k8s.io/v1", "leases"),
+    "LimitRange": ("api/v1", "limitranges"),
+    "ResourceQuota": ("api/v1", "resourcequotas"),
+    "PodDisruptionBudget": ("apis/policy/v1", "poddisruptionbudgets"),
+    "HorizontalPodAutoscaler": ("apis/autoscaling/v2", "horizontalpodautoscalers"),
+    "ScaledObject": ("apis/keda.sh/v1alpha1", "scaledobjects"),
+    "PodMetrics": ("apis/metrics.k8s.io/v1beta1", "pods"),
+    "EndpointSlice": ("apis/discovery.k8s.io/v1", "endpointslices"),
+    "Ingress": ("apis/networking.k8s.io/v1", "ingresses"),
 }
 
 KUBE_SYSTEM = "/api/v1/namespaces/kube-system"

@@ -1,0 +1,63 @@
+# Copyright: (c) 2026, linkops.runbooks contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whether one more pod of a template could be created: the API server is asked by a dry run, which persists nothing.
+
+Admission answers as it would in earnest: LimitRange, ResourceQuota, Pod Security, webhooks without side effects
+(https://kubernetes.io/docs/reference/using-api/api-concepts/#dry-run). Room on a node is not admission's to say.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from ..errors import Fault
+from ..verdict import Verdict
+from . import paths
+from .client import ApiFault, Cluster
+
+# The authorizer's words (kubernetes/apiserver:pkg/endpoints/handlers/responsewriters/errors.go); admission's differ.
+_NO_RIGHT = re.compile(r'^pods is forbidden: User "')
+
+
+def ask(cluster: Cluster, workload: Mapping[str, Any], template: Mapping[str, Any]) -> Verdict:
+    """C(pass), C(fail) with admission's own reason, or C(unknown) where these credentials may not ask."""
+    metadata = workload["metadata"]
+    try:
+        cluster.create(paths.path("Pod", metadata["namespace"]), pod(workload, template), dryRun="All")
+    except ApiFault as fault:
+        if fault.status == 403 and _NO_RIGHT.match(fault.message):
+            return Verdict("unknown", "whether its pods can be created was not asked: no right to create pods")
+        if fault.status in (400, 403, 422):
+            return Verdict("fail", fault.message.rstrip("."))
+        raise
+    return Verdict("pass", "its pods can be created")
+
+
+def refusal(verdict: Verdict, name: str) -> Fault | None:
+    """The fault of pods that would be refused."""
+    if verdict.status != "fail":
+        return None
+    return Fault(
+        "pods_refused",
+        f"Pods of {name} would be refused: {verdict.reason}.",
+        "Make room in the quota, or mend the template or the policy that refuses it; nothing was changed.",
+    )
+
+
+def pod(workload: Mapping[str, Any], template: Mapping[str, Any]) -> dict[str, Any]:
+    """A pod of the template, as its controller would create it."""
+    metadata = template.get("metadata") or {}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "generateName": f"{workload['metadata']['name']}-",
+            "labels": metadata.get("labels") or {},
+            "annotations": metadata.get("annotations") or {},
+        },
+        "spec": template["spec"],
+    }
