@@ -45,6 +45,8 @@ PROGRAMS = (
 )
 SOURCE = Path(__file__).parent / "kubernetes"
 DISCOVERY_SOURCE = Path(__file__).parent / "discovery" / "main.go"
+KWOK_SOURCE = Path(__file__).parent / "kwok"
+KWOK_VERSION = "0.8.0"
 PAUSE_SOURCE = Path(__file__).parent / "pause" / "main.go"
 
 
@@ -69,8 +71,7 @@ def kubernetes(lab: Lab) -> Path:
         folder = Path(installed).parent
         if _is_this_version(folder):
             return folder
-    digest = hashlib.sha256(b"".join((SOURCE / name).read_bytes() for name in ("go.mod", "go.sum", "main.go")))
-    return lab.cache / f"kubernetes-{KUBERNETES_VERSION}-{digest.hexdigest()[:12]}"
+    return lab.cache / f"kubernetes-{KUBERNETES_VERSION}-{_digest(SOURCE, 'go.mod', 'go.sum', 'main.go')}"
 
 
 def ensure_kubernetes(lab: Lab, tell: Tell) -> str:
@@ -109,6 +110,22 @@ def ensure_pause_image(lab: Lab, tell: Tell) -> Path:
         _build_small(lab, PAUSE_SOURCE, tell)
         _pack(program, archive)
     return archive
+
+
+def kwok(lab: Lab) -> Path:
+    """The program that plays simulated nodes."""
+    return lab.cache / f"kwok-{KWOK_VERSION}-{_digest(KWOK_SOURCE, 'go.mod', 'go.sum')}"
+
+
+def ensure_kwok(lab: Lab, tell: Tell) -> str:
+    """Build kwok unless it is there; returns what was done."""
+    program = kwok(lab)
+    if program.exists():
+        return "there"
+    fresh = program.with_name(f"{program.name}.new")
+    _go_build(lab, KWOK_SOURCE, fresh, "sigs.k8s.io/kwok/cmd/kwok", "-s -w", tell)
+    fresh.rename(program)
+    return "built"
 
 
 def discovery(lab: Lab) -> Path:
@@ -170,18 +187,27 @@ def _build_kubernetes(lab: Lab, folder: Path, tell: Tell) -> None:
     major, minor, _ = KUBERNETES_VERSION.split(".")
     version = {"gitVersion": f"v{KUBERNETES_VERSION}", "gitMajor": major, "gitMinor": minor}
     linked = " ".join(f"-X k8s.io/component-base/version.{name}={value}" for name, value in version.items())
-    # -N -l: without optimisation the compilation takes half as long, and nobody notices in a lab
-    flags = ("-trimpath", "-gcflags=all=-N -l", f"-ldflags=-s -w {linked}")
-    packages = itertools.count(1)
-    run(
-        (_go(lab, tell), "build", "-v", *flags, "-o", str(fresh / "kube"), "."),
-        folder=SOURCE,
-        env={"CGO_ENABLED": "0"},
-        tell=lambda _: tell(f"{next(packages)} packages compiled"),
-    )
+    _go_build(lab, SOURCE, fresh / "kube", ".", f"-s -w {linked}", tell)
     for program in PROGRAMS:
         (fresh / program).symlink_to("kube")
     fresh.rename(folder)
+
+
+def _go_build(lab: Lab, source: Path, program: Path, package: str, link: str, tell: Tell) -> None:
+    """Compile a package with the dependencies that the go.mod in ``source`` pins."""
+    # -N -l: without optimisation the compilation takes half as long, and nobody notices in a lab
+    flags = ("-trimpath", "-gcflags=all=-N -l", f"-ldflags={link}")
+    packages = itertools.count(1)
+    run(
+        (_go(lab, tell), "build", "-v", *flags, "-o", str(program), package),
+        folder=source,
+        env={"CGO_ENABLED": "0"},
+        tell=lambda _: tell(f"{next(packages)} packages compiled"),
+    )
+
+
+def _digest(folder: Path, *names: str) -> str:
+    return hashlib.sha256(b"".join((folder / name).read_bytes() for name in names)).hexdigest()[:12]
 
 
 def _small_program(lab: Lab, source: Path) -> Path:

@@ -15,20 +15,22 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from lab import address, component, images, plan, removal
-from lab.site import Lab, LabError
+from lab.site import Lab, LabError, Shape
 from lab.steps import Timings, run_all, spoken
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+MOST_NODES = 5000
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one verb; returns the exit code."""
     asked = _parser().parse_args(arguments)
-    lab = Lab.of_this_machine()
     os.umask(0o022)  # what runs without privileges has to read its programs
     try:
-        _require_root(asked.verb)
+        lab = Lab.of_this_machine()
+        _require_root(lab, asked)
         code: int = asked.run(lab, asked)
     except LabError as fault:
         print(fault, file=sys.stderr)
@@ -42,9 +44,14 @@ def main(arguments: list[str] | None = None) -> int:
     return code
 
 
-def _require_root(verb: str) -> None:
-    if verb != "env" and os.geteuid() != 0:
-        raise LabError(f"The lab runs containers and sets addresses: run `python -m lab {verb}` as root.")
+def _require_root(lab: Lab, asked: argparse.Namespace) -> None:
+    if asked.verb == "env" or os.geteuid() == 0:
+        return
+    if asked.verb == "seed" or not (lab.shape.rootless or (asked.verb == "up" and asked.simulated_nodes)):
+        raise LabError(
+            f"The lab runs containers and sets addresses: run `python -m lab {asked.verb}` as root. "
+            "Without root there is `python -m lab up --simulated-nodes N`."
+        )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -60,18 +67,54 @@ def _parser() -> argparse.ArgumentParser:
     ):
         verb = verbs.add_parser(name, help=says, description=says)
         verb.set_defaults(run=run)
+        if name == "up":
+            verb.add_argument(
+                "--simulated-nodes",
+                type=_count,
+                metavar="N",
+                help="have so many; later `up`s keep them, 0 removes them",
+            )
+            verb.add_argument(
+                "--rootless",
+                action="store_true",
+                help="only what needs no root: the control plane and simulated nodes; implied without root",
+            )
         if name == "logs":
-            verb.add_argument("component", nargs="?", choices=sorted(plan.COMPONENTS))
+            verb.add_argument("component", nargs="?", choices=sorted({**plan.COMPONENTS, **plan.SIMULATION}))
             verb.add_argument("-n", type=int, default=20, help="lines of each (default: 20)")
     return parser
 
 
-def _up(lab: Lab, _: argparse.Namespace) -> int:
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) > MOST_NODES:
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 0 to {MOST_NODES}")
+    return int(text)
+
+
+def _up(lab: Lab, asked: argparse.Namespace) -> int:
     began = time.monotonic()
     with _locked(lab) as lock:
+        lab.remember(shape := _shape(lab, asked))
+        if shape.rootless:
+            _say("Without root: control plane and simulated nodes; no real node, no databases, no services.")
         run_all(plan.steps(lab, lock), Timings(lab.cache / "timings.json"), _say)
     _say(f'The lab is up after {spoken(time.monotonic() - began)}. To use it: eval "$(python -m lab env)"')
     return 0
+
+
+def _shape(lab: Lab, asked: argparse.Namespace) -> Shape:
+    """What was asked for, and where nothing was said what there is already.
+
+    Raises LabError where a lab would have to change between with and without root.
+    """
+    kept, fresh = lab.shape, not lab.secrets_file.exists()
+    nodes = kept.simulated_nodes if asked.simulated_nodes is None else asked.simulated_nodes
+    rootless = asked.rootless or os.geteuid() != 0 or kept.rootless
+    if rootless and not (kept.rootless or fresh):
+        raise LabError(f"The lab in {lab.state} has a real node: take it down first, or set LINKOPS_LAB_STATE.")
+    if rootless and not nodes:
+        raise LabError("Without root the lab has simulated nodes only: say how many with --simulated-nodes N.")
+    return Shape(nodes, rootless)
 
 
 def _down(lab: Lab, _: argparse.Namespace) -> int:
@@ -82,9 +125,11 @@ def _down(lab: Lab, _: argparse.Namespace) -> int:
 
 
 def _status(lab: Lab, _: argparse.Namespace) -> int:
-    healthy = address.has_address(lab)
-    _say(f"{'address':<24} {'':>7}  {'healthy' if healthy else f'{lab.node_address} is not on the loopback interface'}")
-    for name, (definition, _after) in plan.COMPONENTS.items():
+    healthy = lab.shape.rootless or address.has_address(lab)
+    if not lab.shape.rootless:
+        says = "healthy" if healthy else f"{lab.node_address} is not on the loopback interface"
+        _say(f"{'address':<24} {'':>7}  {says}")
+    for name, (definition, _after) in plan.components(lab).items():
         pid = component.pid_of(lab, name)
         try:
             reason = "is not running" if pid is None else definition(lab).ready()
@@ -119,7 +164,7 @@ def _env(lab: Lab, _: argparse.Namespace) -> int:
 
 
 def _logs(lab: Lab, asked: argparse.Namespace) -> int:
-    for name in [asked.component] if asked.component else plan.COMPONENTS:
+    for name in [asked.component] if asked.component else plan.components(lab):
         log = component.log_of(lab, name)
         _say(f"==> {log} <==")
         for line in component.last_lines(log, asked.n):

@@ -25,10 +25,11 @@ if TYPE_CHECKING:
 LOG_LIMIT = 20 * 1024 * 1024  # bytes; a log larger than this at a start begins anew, the old one stays as .old
 UNPRIVILEGED = "nobody"
 # The shell joins the component's cgroup and records itself before it becomes the component, so that a process is known
-# from its first moment, whatever happens to `up`. It holds the lab's lock (descriptor $3) until then.
+# from its first moment, whatever happens to `up`. It holds the lab's lock (descriptor $3) until then. Without root
+# there is no cgroup, nor a component that leaves processes behind.
 LAUNCH = (
-    'echo $$ >"$1/cgroup.procs" && cat /proc/$$/stat >"$2.new" && mv "$2.new" "$2" && lock=$3 && shift 3'
-    ' && exec {lock}>&- "$@"'
+    '{ [ -z "$1" ] || echo $$ >"$1/cgroup.procs"; } && cat /proc/$$/stat >"$2.new" && mv "$2.new" "$2"'
+    ' && lock=$3 && shift 3 && exec {lock}>&- "$@"'
 )
 
 
@@ -67,10 +68,10 @@ def log_of(lab: Lab, name: str) -> Path:
 
 def pid_of(lab: Lab, name: str) -> int | None:
     """The pid of the component's living process, or None. A reused pid is told apart by its start time."""
-    recorded = _stat(lab.state / "run" / f"{name}.stat")
-    if recorded is None:
+    noted = _stat(_record(lab, name))
+    if noted is None:
         return None
-    pid, _, started = recorded
+    pid, _, started = noted
     now = _stat(Path(f"/proc/{pid}/stat"))
     return pid if now and now[2] == started and now[1] not in "ZX" else None
 
@@ -92,7 +93,7 @@ def ensure(lab: Lab, component: Component, lock: int) -> str:
     if alive and runs_as_defined(lab, component) and _wait(lab, component, 15.0) is None:
         return "running"
     if alive:
-        stop(lab, component)
+        stop(lab, component.name)
     _start(lab, component, lock)
     if reason := _wait(lab, component, component.patience):
         log = log_of(lab, component.name)
@@ -101,15 +102,22 @@ def ensure(lab: Lab, component: Component, lock: int) -> str:
     return "restarted" if alive else "started"
 
 
-def stop(lab: Lab, component: Component, grace: float = 10.0) -> None:
+def recorded(lab: Lab) -> list[str]:
+    """The names of the components that were started, the last one first."""
+    records = sorted((lab.state / "run").glob("*.stat"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    return [record.stem for record in records]
+
+
+def stop(lab: Lab, name: str, grace: float = 10.0) -> None:
     """End the component: politely for ``grace`` seconds, then not."""
-    if pid := pid_of(lab, component.name):
+    if pid := pid_of(lab, name):
         os.kill(pid, signal.SIGTERM)
         deadline = time.monotonic() + grace
-        while pid_of(lab, component.name) and time.monotonic() < deadline:
+        while pid_of(lab, name) and time.monotonic() < deadline:
             time.sleep(0.02)
-        if pid_of(lab, component.name):
+        if pid_of(lab, name):
             os.kill(pid, signal.SIGKILL)
+    _record(lab, name).unlink(missing_ok=True)
 
 
 def last_lines(path: Path, count: int) -> list[str]:
@@ -122,7 +130,9 @@ def last_lines(path: Path, count: int) -> list[str]:
 
 
 def give(path: Path, user: str) -> None:
-    """Make ``path`` and all that is in it belong to ``user`` alone."""
+    """Make ``path`` and all that is in it belong to ``user`` alone; without root it is ours already."""
+    if os.geteuid() != 0:
+        return
     account = pwd.getpwnam(user)
     for entry in (path, *path.rglob("*")):
         os.chown(entry, account.pw_uid, account.pw_gid, follow_symlinks=False)
@@ -137,10 +147,13 @@ def as_user(user: str, argv: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _start(lab: Lab, component: Component, lock: int) -> None:
-    cgroup = cgroups.of_component(component.name)
-    # what a killed predecessor left, such as PostgreSQL's backends; of containerd only itself, never its shims
-    cgroups.kill(cgroup, program=component.argv[0] if component.outlived else "")
-    record = lab.state / "run" / f"{component.name}.stat"
+    cgroup = ""
+    if not lab.shape.rootless:
+        folder = cgroups.of_component(component.name)
+        # what a killed predecessor left, such as PostgreSQL's backends; of containerd only itself, never its shims
+        cgroups.kill(folder, program=component.argv[0] if component.outlived else "")
+        cgroup = str(folder)
+    record = _record(lab, component.name)
     for folder in (record.parent, lab.logs):
         folder.mkdir(parents=True, exist_ok=True)
     record.unlink(missing_ok=True)
@@ -151,7 +164,7 @@ def _start(lab: Lab, component: Component, lock: int) -> None:
         path.write_text(content)
         give(path, component.user)
     _fingerprint_file(lab, component).write_text(component.fingerprint)
-    command = ("bash", "-c", LAUNCH, "launch", str(cgroup), str(record), str(lock))
+    command = ("bash", "-c", LAUNCH, "launch", cgroup, str(record), str(lock))
     log = log_of(lab, component.name)
     if log.exists() and log.stat().st_size > LOG_LIMIT:
         log.rename(log.with_suffix(".old"))
@@ -173,14 +186,18 @@ def _wait(lab: Lab, component: Component, patience: float) -> str | None:
     began = time.monotonic()
     while True:
         # asked in this order: a process goes on record a moment after its start
-        recorded = (lab.state / "run" / f"{component.name}.stat").exists() or time.monotonic() > began + 5.0
+        noted = _record(lab, component.name).exists() or time.monotonic() > began + 5.0
         alive = pid_of(lab, component.name) is not None
         reason = component.ready() if alive else "it has ended"
         if alive and reason is None:
             return None
-        if (recorded and not alive) or time.monotonic() > began + patience:
+        if (noted and not alive) or time.monotonic() > began + patience:
             return reason
         time.sleep(0.05)
+
+
+def _record(lab: Lab, name: str) -> Path:
+    return lab.state / "run" / f"{name}.stat"
 
 
 def _fingerprint_file(lab: Lab, component: Component) -> Path:

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from lab.site import Lab
 
-ETCD = "http://127.0.0.1:23790"
-ETCD_PEER = "http://127.0.0.1:23800"
 AUDIT_POLICY = {
     "apiVersion": "audit.k8s.io/v1",
     "kind": "Policy",
@@ -27,22 +25,23 @@ AUDIT_POLICY = {
 
 
 def etcd(lab: Lab) -> Component:
+    address, peer = _etcd_address(lab), f"http://127.0.0.1:{lab.port(23800)}"
     return Component(
         name="etcd",
         argv=(
             str(binaries.kubernetes(lab) / "etcd"),
             f"--data-dir={lab.state / 'etcd'}",
-            f"--listen-client-urls={ETCD}",
-            f"--advertise-client-urls={ETCD}",
-            f"--listen-peer-urls={ETCD_PEER}",
-            f"--initial-advertise-peer-urls={ETCD_PEER}",
-            f"--initial-cluster=default={ETCD_PEER}",
+            f"--listen-client-urls={address}",
+            f"--advertise-client-urls={address}",
+            f"--listen-peer-urls={peer}",
+            f"--initial-advertise-peer-urls={peer}",
+            f"--initial-cluster=default={peer}",
             "--unsafe-no-fsync",  # a kill of the process loses nothing; a kill of the machine may, and `down` rebuilds
             "--quota-backend-bytes=4294967296",
             "--auto-compaction-retention=1h",
             "--log-level=warn",
         ),
-        ready=lambda: probe.http(f"{ETCD}/health"),
+        ready=lambda: probe.http(f"{address}/health"),
     )
 
 
@@ -53,8 +52,9 @@ def apiserver(lab: Lab) -> Component:
         name="kube-apiserver",
         argv=(
             str(binaries.kubernetes(lab) / "kube-apiserver"),
-            f"--etcd-servers={ETCD}",
-            "--bind-address=0.0.0.0",
+            f"--etcd-servers={_etcd_address(lab)}",
+            # a real node's pods come from their own network
+            f"--bind-address={'127.0.0.1' if lab.shape.rootless else '0.0.0.0'}",  # noqa: S104
             f"--advertise-address={lab.node_address}",
             f"--secure-port={lab.api_port}",
             f"--tls-cert-file={pki_file('server.crt')}",
@@ -104,7 +104,7 @@ def controller_manager(lab: Lab) -> Component:
         name="kube-controller-manager",
         argv=(
             str(binaries.kubernetes(lab) / "kube-controller-manager"),
-            *_client_of_api(lab, "controller-manager", port=16257),
+            *_client_of_api(lab, "controller-manager", port=lab.port(16257)),
             f"--service-account-private-key-file={lab.service_account_key}",
             "--use-service-account-credentials=true",
             f"--root-ca-file={lab.pki / 'ca.crt'}",
@@ -116,10 +116,12 @@ def controller_manager(lab: Lab) -> Component:
             "--concurrent-statefulset-syncs=20",
             "--concurrent-gc-syncs=20",
             "--horizontal-pod-autoscaler-sync-period=5s",
+            # one kwok keeps all simulated nodes alive: on a busy machine it is late, and their pods would lose Ready
+            *(("--node-monitor-grace-period=3600s",) if lab.shape.simulated_nodes else ()),
         ),
         files={_kubeconfig(lab, "controller-manager"): pki.component_kubeconfig(lab, "controller-manager")},
         reads=(lab.pki / "ca.crt", lab.service_account_key),
-        ready=lambda: probe.http("https://127.0.0.1:16257/healthz", authority=lab.pki / "ca.crt"),
+        ready=lambda: probe.http(f"https://127.0.0.1:{lab.port(16257)}/healthz", authority=lab.pki / "ca.crt"),
     )
 
 
@@ -128,14 +130,18 @@ def scheduler(lab: Lab) -> Component:
         name="kube-scheduler",
         argv=(
             str(binaries.kubernetes(lab) / "kube-scheduler"),
-            *_client_of_api(lab, "scheduler", port=16259),
+            *_client_of_api(lab, "scheduler", port=lab.port(16259)),
             "--kube-api-qps=200",
             "--kube-api-burst=400",
         ),
         files={_kubeconfig(lab, "scheduler"): pki.component_kubeconfig(lab, "scheduler")},
         reads=(lab.pki / "ca.crt",),
-        ready=lambda: probe.http("https://127.0.0.1:16259/readyz", authority=lab.pki / "ca.crt"),
+        ready=lambda: probe.http(f"https://127.0.0.1:{lab.port(16259)}/readyz", authority=lab.pki / "ca.crt"),
     )
+
+
+def _etcd_address(lab: Lab) -> str:
+    return f"http://127.0.0.1:{lab.port(23790)}"
 
 
 def _kubeconfig(lab: Lab, client: str) -> Path:

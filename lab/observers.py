@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from lab import binaries, pki, probe
 from lab.command import ask, which
 from lab.component import UNPRIVILEGED, Component, give
+from lab.simulation import SIMULATED
 from lab.site import Lab, LabError
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def metrics_server(lab: Lab) -> Component:
             f"--tls-private-key-file={lab.pki / 'server.key'}",
             "--metric-resolution=10s",
             "--kubelet-request-timeout=4s",
+            *((f"--node-selector=!{SIMULATED}",) if lab.shape.simulated_nodes else ()),
         ),
         files={kubeconfig: pki.component_kubeconfig(lab, "metrics-server")},
         reads=(lab.pki / "ca.crt",),

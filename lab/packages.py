@@ -43,6 +43,14 @@ def missing() -> list[str]:
     return sorted({package for program, package in PACKAGES.items() if not _there(program)})
 
 
+def require() -> str:
+    """Look for the programs that every lab needs, also one without root. Raises LabError naming what is missing."""
+    wanted = [f"{program} (package {PACKAGES[program]})" for program in ("openssl", "setpriv") if not _there(program)]
+    if wanted:
+        raise LabError(f"Have {' and '.join(wanted)} installed, then run `python -m lab up` again.")
+    return "there"
+
+
 def ensure() -> str:
     """Install what is missing, without starting any of it; returns what was done."""
     wanted = missing()

@@ -7,10 +7,24 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab import address, binaries, component, control_plane, images, node, observers, packages, pki, probe, stores
+from lab import (
+    address,
+    binaries,
+    component,
+    control_plane,
+    images,
+    node,
+    observers,
+    packages,
+    pki,
+    probe,
+    simulation,
+    stores,
+)
 from lab.site import LabError
 from lab.steps import Step, Tell
 
@@ -36,11 +50,34 @@ COMPONENTS: dict[str, tuple[Callable[[Lab], Component], tuple[str, ...]]] = {
     "discovery": (observers.discovery, ("kube-apiserver", "discovery-program")),
     "prometheus": (observers.prometheus, ("packages", "discovery")),
 }
+# what a lab with simulated nodes has besides
+SIMULATION: dict[str, tuple[Callable[[Lab], Component], tuple[str, ...]]] = {
+    "kwok": (simulation.kwok, ("kube-apiserver", "kwok-program")),
+}
+# the steps that need no root
+ROOTLESS = frozenset(
+    {"programs", "identity", "kubernetes", "kwok-program", "simulated-nodes"}
+    | {"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok"}
+)
 SEEDED = ("servicelink-production/servicelink-api", "credlink-production/credlink-api")
 
 
+def components(lab: Lab) -> dict[str, tuple[Callable[[Lab], Component], tuple[str, ...]]]:
+    """The processes of a lab of this shape."""
+    every = {**COMPONENTS, **(SIMULATION if lab.shape.simulated_nodes else {})}
+    return {name: each for name, each in every.items() if name in ROOTLESS or not lab.shape.rootless}
+
+
 def steps(lab: Lab, lock: int) -> list[Step]:
-    """All steps of `up`. ``lock`` is the descriptor of the lab's lock, which starting processes hold with us."""
+    """The steps of `up` for a lab of this shape. ``lock`` is the descriptor of the lab's lock, which starting processes
+    hold with us.
+    """
+    chosen = [step for step in _every_step(lab, lock) if step.name in ROOTLESS or not lab.shape.rootless]
+    names = {step.name for step in chosen}
+    return [replace(step, after=tuple(name for name in step.after if name in names)) for step in chosen]
+
+
+def _every_step(lab: Lab, lock: int) -> list[Step]:
     archives: list[Path] = []
 
     def build_images(tell: Tell) -> str:
@@ -52,7 +89,8 @@ def steps(lab: Lab, lock: int) -> list[Step]:
 
     return [
         Step("packages", "installing Debian packages", lambda _: packages.ensure()),
-        Step("identity", "making keys, certificates and passwords", lambda _: pki.ensure(lab), ("packages",)),
+        Step("programs", "looking for the programs of this machine", lambda _: packages.require(), ("packages",)),
+        Step("identity", "making keys, certificates and passwords", lambda _: pki.ensure(lab), ("programs",)),
         Step("address", "giving the node its address", lambda _: address.ensure(lab), ("identity",)),
         Step(
             "kubernetes",
@@ -71,12 +109,33 @@ def steps(lab: Lab, lock: int) -> list[Step]:
             ("pause-image", "images"),
         ),
         Step("databases", "preparing the databases", lambda _: stores.ensure_databases(lab), ("postgres",)),
-        *(_component_step(lab, name, lock) for name in COMPONENTS),
+        *(_component_step(lab, name, lock) for name in components(lab)),
+        *_simulation_steps(lab),
         Step(
             "services",
             "deploying the services",
             lambda _: _ensure_services(lab, archives),
             (*COMPONENTS, "import", "databases"),
+        ),
+    ]
+
+
+def _simulation_steps(lab: Lab) -> list[Step]:
+    """Nodes come when what plays them runs, and go while it still does."""
+    wanted = lab.shape.simulated_nodes
+    if not wanted and "kwok" not in component.recorded(lab):
+        return []
+    return [
+        *(
+            [Step("kwok-program", "compiling kwok", lambda tell: binaries.ensure_kwok(lab, tell), ("programs",))]
+            if wanted
+            else []
+        ),
+        Step(
+            "simulated-nodes",
+            f"bringing up {wanted} simulated nodes" if wanted else "removing the simulated nodes",
+            lambda tell: simulation.ensure_nodes(lab, tell),
+            ("kube-controller-manager", "kube-scheduler", *(["kwok"] if wanted else [])),
         ),
     ]
 
@@ -103,7 +162,7 @@ def _mark(lab: Lab) -> Path:
 
 
 def _component_step(lab: Lab, name: str, lock: int) -> Step:
-    definition, after = COMPONENTS[name]
+    definition, after = components(lab)[name]
     return Step(name, f"bringing up {name}", lambda _: component.ensure(lab, definition(lab), lock), after)
 
 

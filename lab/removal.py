@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab import address, cgroups
+from lab import address, cgroups, component
 from lab.command import ask
 from lab.node import CNI_NETWORK
 from lab.site import Lab, LabError
@@ -28,6 +28,13 @@ DEVICE_PLUGINS = Path("/var/lib/kubelet/device-plugins")
 
 def remove(lab: Lab, say: Callable[[str], None]) -> None:
     """Take the whole lab away. Raises LabError naming what could not be removed; the rest is gone then."""
+    if lab.shape.rootless:  # it has nothing but processes and files; the rest may be another lab's
+        for name in component.recorded(lab):
+            component.stop(lab, name)
+        say("  done     processes")
+        shutil.rmtree(lab.state, ignore_errors=True)
+        say("  done     data")
+        return
     faults = end(lab)
     say("  done     processes, cgroups, mounts, pod network, packet rules")
     address.withdraw(lab)

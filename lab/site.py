@@ -5,15 +5,26 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+MOST_OFFSET = 20000
+
 
 class LabError(Exception):
     """A foreseeable fault, told in one sentence: what, where, and what to do next."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Which parts a lab has: so many simulated nodes, and, if ``rootless``, nothing that needs root beside them."""
+
+    simulated_nodes: int = 0
+    rootless: bool = False
 
 
 @dataclass(frozen=True)
@@ -29,7 +40,7 @@ class Lab:
     node_name: str = "lab-node"
     node_address: str = "192.0.2.1"  # TEST-NET-1 (RFC 5737): kubelet refuses loopback addresses
     context: str = "linkops-lab"
-    api_port: int = 16443
+    port_offset: int = 0  # for a lab without root beside the real one
     postgres_port: int = 15432
     redis_port: int = 16379
     prometheus_port: int = 19090
@@ -39,11 +50,46 @@ class Lab:
 
     @classmethod
     def of_this_machine(cls) -> Lab:
-        """The lab at LINKOPS_LAB_STATE and LINKOPS_LAB_CACHE, or at the usual places below /var."""
+        """The lab at LINKOPS_LAB_STATE and LINKOPS_LAB_CACHE, or at the usual places: below /var for root, else below
+        the home folder. LINKOPS_LAB_PORT_OFFSET is added to the ports of its control plane.
+
+        Raises LabError when that is not a number.
+        """
+        root = os.geteuid() == 0
+        state = "/var/lib/linkops-lab" if root else "~/.local/state/linkops-lab"
+        cache = "/var/cache/linkops-lab" if root else "~/.cache/linkops-lab"
+        offset = os.environ.get("LINKOPS_LAB_PORT_OFFSET", "0")
+        if not offset.isdecimal() or int(offset) > MOST_OFFSET:
+            raise LabError(f"LINKOPS_LAB_PORT_OFFSET={offset} is not a number from 0 to {MOST_OFFSET}.")
         return cls(
-            state=Path(os.environ.get("LINKOPS_LAB_STATE", "/var/lib/linkops-lab")),
-            cache=Path(os.environ.get("LINKOPS_LAB_CACHE", "/var/cache/linkops-lab")),
+            state=Path(os.environ.get("LINKOPS_LAB_STATE", state)).expanduser(),
+            cache=Path(os.environ.get("LINKOPS_LAB_CACHE", cache)).expanduser(),
+            port_offset=int(offset),
         )
+
+    def port(self, usual: int) -> int:
+        """Where a component of the control plane listens."""
+        return usual + self.port_offset
+
+    @property
+    def api_port(self) -> int:
+        return self.port(16443)
+
+    @property
+    def shape(self) -> Shape:
+        """What `up` was asked for last."""
+        try:
+            return Shape(**json.loads((self.state / "shape.json").read_text()))
+        except FileNotFoundError:
+            return Shape()
+
+    def remember(self, shape: Shape) -> None:
+        """Make ``shape`` what this lab and every later `up` are about."""
+        self.state.mkdir(parents=True, exist_ok=True)
+        self.mark.touch()
+        fresh = self.state / "shape.new"
+        fresh.write_text(json.dumps(dataclasses.asdict(shape)))
+        fresh.rename(self.state / "shape.json")
 
     @property
     def mark(self) -> Path:
