@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The one action plugin: every module of the collection is routed here (C(meta/runtime.yml)).
+"""The action plugin: every module of the collection is routed here, or to a twin of it (C(meta/runtime.yml)).
 
 On a local connection it runs the module's operation in the controller, which spares each task a process and an import
 of the kubernetes library; it shows progress, which a module cannot. Anywhere else it has Ansible run the module there.
@@ -61,6 +61,8 @@ class ActionModule(ActionBase):
     _supports_async = True
     _supports_diff = True
 
+    library, missing = "kubernetes", KUBERNETES_MISSING
+
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the operation in the controller, or the module where the connection leads."""
         task_vars = task_vars or {}
@@ -85,8 +87,8 @@ class ActionModule(ActionBase):
             return "the task becomes another user"
         if interpreter and interpreter not in ("auto", "auto_silent", task_vars.get("ansible_playbook_python")):
             return f"the interpreter is {interpreter}"
-        if KUBERNETES_MISSING:
-            return f"the controller cannot import kubernetes ({KUBERNETES_MISSING})"
+        if self.missing:
+            return f"the controller cannot import {self.library} ({self.missing})"
         return ""
 
     def _in_controller(self, task_vars: dict[str, Any]) -> dict[str, Any]:

@@ -21,10 +21,6 @@ attributes:
   idempotent:
     description: A second run with the same input changes nothing.
     support: full
-  action_group:
-    description: Shares the connection options with the other modules of the group linkops.runbooks.cluster.
-    support: full
-    membership: [linkops.runbooks.cluster]
 """
     DIFF = r"""
 attributes:

@@ -65,4 +65,9 @@ options:
 requirements:
   - python >= 3.11
   - kubernetes >= 37.0.0, < 37.0.2
+attributes:
+  action_group:
+    description: Shares the connection options with the other modules of the group linkops.runbooks.cluster.
+    support: full
+    membership: [linkops.runbooks.cluster]
 """

@@ -82,7 +82,7 @@ def test_another_user_is_a_reason_to_run_as_a_module() -> None:
 
 
 def test_a_controller_without_the_library_runs_the_module(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plugin, "KUBERNETES_MISSING", "No module named kubernetes")
+    monkeypatch.setattr(ActionModule, "missing", "No module named kubernetes")
     assert "cannot import kubernetes" in action(OPENED)._why_elsewhere({})
 
 

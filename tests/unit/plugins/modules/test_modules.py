@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, linkops.runbooks contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every module is one argument spec and one operation, in an action group, and routed to the one action plugin."""
+"""Every module is one argument spec and one operation, in an action group, and routed to that group's action plugin."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.linkops.runbooks.plugins.module_utils.cluster.arguments import CONNECTION
+from ansible_collections.linkops.runbooks.plugins.module_utils.cluster.arguments import CONNECTION, RUN
+from ansible_collections.linkops.runbooks.plugins.module_utils.database.arguments import DATABASE
 from ansible_collections.linkops.runbooks.plugins.module_utils.shell import Module
 
 COLLECTION = Path(__file__).resolve().parents[4]
 NAMES = sorted(path.stem for path in (COLLECTION / "plugins/modules").glob("[a-z]*.py"))
 ACTIONS = sorted(path.stem for path in (COLLECTION / "plugins/action").glob("[a-z]*.py"))
+SHARED = {"cluster": CONNECTION, "database": DATABASE}
+ACTION_OF = {"cluster": "workload_info", "database": "database_info"}
 RUNTIME: dict[str, Any] = yaml.safe_load((COLLECTION / "meta/runtime.yml").read_text(encoding="utf-8"))
 
 
@@ -61,8 +64,17 @@ def test_a_module_documents_itself(name: str, module: Any) -> None:
     assert yaml.safe_load(module.RETURN)
 
 
-def test_a_module_that_asks_the_cluster_has_all_connection_options(module: Any) -> None:
-    assert set(CONNECTION) <= set(module.MODULE.arguments)
+@pytest.mark.parametrize("kind", SHARED)
+def test_a_module_has_all_options_of_its_group(kind: str) -> None:
+    for name in group(kind):
+        module = importlib.import_module(f"ansible_collections.linkops.runbooks.plugins.modules.{name}")
+        assert set(SHARED[kind]) | set(RUN) <= set(module.MODULE.arguments), name
+        groups = yaml.safe_load(module.DOCUMENTATION)["extends_documentation_fragment"]
+        assert {"cluster": "linkops.runbooks.connection"}.get(kind, f"linkops.runbooks.{kind}") in groups, name
+
+
+def test_every_group_for_defaults_has_options_of_its_own() -> None:
+    assert set(RUNTIME["action_groups"]) == {"all", *SHARED}
 
 
 def test_every_module_is_in_the_group_for_defaults(name: str) -> None:
@@ -71,12 +83,15 @@ def test_every_module_is_in_the_group_for_defaults(name: str) -> None:
 
 def test_no_group_names_a_module_that_is_not_there() -> None:
     assert group("all") == set(NAMES)
-    assert group("cluster") <= group("all")
 
 
-def test_every_module_is_routed_to_the_one_action_plugin(name: str) -> None:
-    (action,) = ACTIONS
-    assert action in NAMES, "the action plugin bears a module's name, which documents it"
+def test_an_action_plugin_bears_a_modules_name_which_documents_it() -> None:
+    assert set(ACTION_OF.values()) == set(ACTIONS) <= set(NAMES)
+
+
+def test_every_module_is_routed_to_the_action_plugin_of_its_group(name: str) -> None:
+    (kind,) = (kind for kind in SHARED if name in group(kind))  # a module gets the defaults of one group alone
+    action = ACTION_OF[kind]
     routed = {key: value["redirect"] for key, value in RUNTIME["plugin_routing"]["action"].items()}
     if name == action:
         assert name not in routed
@@ -89,4 +104,5 @@ def test_nothing_is_routed_that_is_not_there() -> None:
 
 
 def test_values_that_ansible_may_show_hold_no_credential(module: Any) -> None:
-    assert module.MODULE.arguments["api_key"]["no_log"] is True
+    for option in {"api_key", "login_password", "login_url"} & set(module.MODULE.arguments):
+        assert module.MODULE.arguments[option]["no_log"] is True

@@ -1,0 +1,37 @@
+# Copyright: (c) 2026, linkops.runbooks contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Argument specs shared by the modules that talk to PostgreSQL; the fragment C(database) documents them.
+
+None has a fallback in the spec: what an explicit O(login_url) says comes before the environment (see C(target)).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+Arguments = dict[str, dict[str, Any]]
+
+SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+
+#: Names as in community.postgresql (community.postgresql:plugins/doc_fragments/postgres.py), without its defaults:
+#: to ask another server than the one that was meant is worse than to ask none.
+DATABASE: Arguments = {
+    "login_host": {"type": "str", "aliases": ["host"]},
+    "login_port": {"type": "int", "aliases": ["port"]},
+    "login_unix_socket": {"type": "path", "aliases": ["unix_socket"]},
+    "login_user": {"type": "str", "aliases": ["login"]},
+    "login_db": {"type": "str", "aliases": ["db"]},
+    "login_password": {"type": "str", "no_log": True},
+    "login_password_file": {"type": "path", "no_log": False},
+    "login_password_key": {"type": "str", "no_log": False},
+    "login_url": {"type": "str", "no_log": True},
+    "ssl_mode": {"type": "str", "choices": list(SSL_MODES)},
+    "ca_cert": {"type": "path", "aliases": ["ssl_rootcert"]},
+    "ssl_cert": {"type": "path"},
+    "ssl_key": {"type": "path", "no_log": False},
+    "connect_timeout_seconds": {"type": "float", "default": 3},
+    "statement_timeout_seconds": {"type": "float", "default": 5},
+    "lock_timeout_seconds": {"type": "float", "default": 2},
+}

@@ -1,0 +1,191 @@
+# Copyright: (c) 2026, linkops.runbooks contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A thin client of PostgreSQL. Every wait ends at a deadline, and at a signal.
+
+psycopg2's blocking calls stay inside libpq, where a signal is not seen until the server answers; so the connection is
+an asynchronous one that this waits for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import select
+import socket
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from ..deadline import Deadline
+from ..errors import Fault, OperatorError
+from .refusals import explain, silent, unresolved
+from .target import APPLICATION, PORT, Target
+
+Row = dict[str, Any]
+Ask = Callable[..., list[Row]]
+
+#: How much longer than the server's own timeout this waits for the server to say that it has passed.
+_GRACE_SECONDS = 2.0
+_CANCEL_SECONDS = 2.0
+
+
+def library_missing() -> str | None:
+    """Why psycopg2 cannot be imported here; it is imported at the first use, as most buttons need no database."""
+    try:
+        importlib.import_module("psycopg2.sql")
+    except ImportError as missing:
+        return str(missing)
+    return None
+
+
+class Database:
+    """One connection. C(timeouts) are seconds: connect, statement, lock."""
+
+    def __init__(self, target: Target, connect: float, statement: float, lock: float) -> None:
+        if missing := library_missing():
+            raise OperatorError(
+                Fault(
+                    "library_missing",
+                    f"The Python library psycopg2 cannot be imported here ({missing}).",
+                    "Install what the collection's requirements.txt names into this interpreter.",
+                )
+            )
+        self._psycopg2: Any = importlib.import_module("psycopg2")
+        self.sql: Any = importlib.import_module("psycopg2.sql")
+        self.target = target
+        self._statement, self._lock = statement, lock
+        self._connection: Any = None
+        deadline = Deadline(connect)
+        keywords = {
+            **target.keywords,
+            "dbname": target.database,
+            **_ways(target, deadline),
+            "application_name": APPLICATION,
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+        }
+        try:
+            with self._explained():
+                self._connection = self._psycopg2.connect(**keywords, async_=True)
+                self._wait(deadline)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def version(self) -> int:
+        """The server's version as PostgreSQL counts it: 180006 is 18.6."""
+        number: int = self._connection.server_version
+        return number
+
+    @contextlib.contextmanager
+    def transaction(self, read_only: bool = False) -> Iterator[Ask]:
+        """A transaction in which to ask: C(ask(query, values)) returns the rows.
+
+        The timeouts are set in the transaction, not in the session: a pooler hands the session on. Raises C(Refused).
+        """
+        literal = self.sql.Literal
+        begin = self.sql.SQL(
+            "BEGIN {};"
+            " SET LOCAL statement_timeout = {}; SET LOCAL lock_timeout = {};"
+            " SET LOCAL idle_in_transaction_session_timeout = {}"
+        ).format(
+            self.sql.SQL("READ ONLY" if read_only else "READ WRITE"),
+            *(literal(f"{int(each * 1000)}ms") for each in (self._statement, self._lock, self._statement * 6)),
+        )
+        self._run(begin)
+        try:
+            yield self._run
+        except BaseException:
+            with contextlib.suppress(OperatorError):
+                self._run("ROLLBACK")
+            raise
+        self._run("COMMIT")
+
+    def read(self, query: Any, values: Mapping[str, Any] | Sequence[Any] | None = None) -> list[Row]:
+        """Ask one question that cannot change anything."""
+        with self.transaction(read_only=True) as ask:
+            return ask(query, values)
+
+    def close(self) -> None:
+        """Close the connection; what still runs there is cancelled first, for as long as a cancellation may take."""
+        if self._connection is None or self._connection.closed:
+            return
+        if self._connection.isexecuting():
+            # The request to cancel is a connection of its own, which waits inside libpq.
+            canceller = threading.Thread(target=self._cancel, daemon=True)
+            canceller.start()
+            canceller.join(_CANCEL_SECONDS)
+        with contextlib.suppress(self._psycopg2.Error):
+            self._connection.close()
+
+    def _cancel(self) -> None:
+        with contextlib.suppress(self._psycopg2.Error):
+            self._connection.cancel()
+
+    def _run(self, query: Any, values: Mapping[str, Any] | Sequence[Any] | None = None) -> list[Row]:
+        with self._explained():
+            cursor = self._connection.cursor()
+            cursor.execute(query, values)
+            self._wait(Deadline(self._statement + _GRACE_SECONDS), connected=True)
+            if cursor.description is None:
+                return []
+            names = [column.name for column in cursor.description]
+            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def _wait(self, deadline: Deadline, connected: bool = False) -> None:
+        extensions = self._psycopg2.extensions
+        ready = {extensions.POLL_READ: select.POLLIN, extensions.POLL_WRITE: select.POLLOUT}
+        while (state := self._connection.poll()) != extensions.POLL_OK:
+            waiting = select.poll()
+            waiting.register(self._connection.fileno(), ready[state])
+            if not waiting.poll(deadline.remaining * 1000):
+                raise silent(self.target, deadline.seconds, connected)
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        """psycopg2's errors as refusals; a connection that cannot be used any more is closed."""
+        try:
+            yield
+        except self._psycopg2.Error as fault:
+            primary = fault.diag.message_primary if fault.pgcode else None
+            raise explain(primary or str(fault), self.target, fault.pgcode or "") from None
+
+
+def _ways(target: Target, deadline: Deadline) -> dict[str, str]:
+    """Libpq's lists of hosts, addresses and ports, one entry for each way to the target.
+
+    The names are resolved here, since libpq waits for a name server without an end.
+    """
+    hosts = target.keywords["host"].split(",")
+    ports = target.keywords.get("port", PORT).split(",")
+    ways: list[tuple[str, str, str]] = []
+    for host, port in zip(hosts, ports * len(hosts) if len(ports) == 1 else ports, strict=False):
+        answer = [""] if host.startswith("/") else _resolved(host, deadline)
+        if answer is None:
+            raise silent(target, deadline.seconds)
+        if isinstance(answer, OSError):
+            raise unresolved(host, answer.strerror or str(answer))
+        ways += [(host, address, port) for address in answer]
+    columns = zip(*ways, strict=True)
+    return {keyword: ",".join(column) for keyword, column in zip(("host", "hostaddr", "port"), columns, strict=True)}
+
+
+def _resolved(host: str, deadline: Deadline) -> list[str] | OSError | None:
+    """The host's addresses, or why there are none; nothing where the name server is silent."""
+    answers: list[list[str] | OSError] = []
+
+    def ask() -> None:
+        try:
+            found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+            answers.append(list(dict.fromkeys(str(each[4][0]) for each in found)))
+        except OSError as fault:
+            answers.append(fault)
+
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(deadline.remaining)
+    return answers[0] if answers else None

@@ -1,0 +1,146 @@
+# Copyright: (c) 2026, linkops.runbooks contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The operation behind M(linkops.runbooks.database_info)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..call import Call
+from ..errors import Fault, OperatorError
+from ..verdict import Verdict
+from . import activity, connections, queries, statements
+from .connection import Database, Row
+from .refusals import EXHAUSTED, Refused
+from .session import DatabaseSession, opened
+
+SETTINGS = (
+    "autovacuum", "compute_query_id", "idle_in_transaction_session_timeout", "idle_session_timeout", "lock_timeout",
+    "maintenance_work_mem", "max_connections", "max_wal_size", "reserved_connections", "shared_buffers",
+    "statement_timeout", "superuser_reserved_connections", "track_activities", "track_activity_query_size", "work_mem",
+)  # fmt: skip
+
+
+def info(call: Call) -> dict[str, Any]:
+    """How a database does: its connections against their limits, and what else C(gather) names."""
+    try:
+        with opened(call, *_faults(call)) as session:
+            result = _gathered(session)
+    except OperatorError as fault:
+        if call.params["unreachable"] == "fail" or fault.reason == "input_invalid":
+            raise
+        verdict = Verdict(
+            "fail" if fault.reason in EXHAUSTED else "unknown", str(fault).rstrip("."), {"reason": fault.reason}
+        )
+        result = {"reachable": False, "verdict": verdict.as_result()}
+    judged = result["verdict"]
+    sentence = f"{judged['status']}: {judged['reason']}"
+    call.say(f"database: {sentence}")
+    call.journal.note("database", verdict=judged["status"], reason=judged["reason"], evidence=judged["evidence"])
+    return {"changed": False, **result, "msg": sentence}
+
+
+def _gathered(session: DatabaseSession) -> dict[str, Any]:
+    call, database, params = session.call, session.database, session.params
+    gather, more = set(params["gather"]), params["more_connections"]
+    role = params["service_user"] or session.target.user
+    with database.transaction(read_only=True) as ask:  # both as of the same moment
+        server = ask(queries.LIMITS, {"role": role})[0]
+        sessions = ask(queries.SESSIONS)
+    result: dict[str, Any] = {"reachable": True, "server": _described(session, server)}
+    census = connections.count(sessions, server, role, server["database"])
+    verdict = connections.judge(census, more, params["warning_ratio"], params["critical_ratio"])
+    if verdict.passed and census.server.ratio(more) >= params["warning_ratio"]:
+        call.warn(f"The connections of {session.target.name}: {verdict.reason}.")
+    unavailable = {}
+    if census.server.hidden:
+        unavailable["activity"] = (
+            f"{census.server.hidden} sessions of other roles are hidden from {session.target.user}; "
+            "GRANT pg_read_all_stats shows what they do"
+        )
+    if "connections" in gather:
+        result["connections"] = census.as_result(more)
+    if "activity" in gather:
+        result["activity"] = activity.busy(sessions)
+    if "blocking" in gather:
+        result["blocking"] = activity.blocking(sessions)
+    for part in ("statements", "sizes", "cache", "settings"):
+        if part in gather:
+            try:
+                result[part] = _PARTS[part](database, params["top"])
+            except Refused as refusal:
+                unavailable[part] = str(refusal)
+    return {**result, "verdict": verdict.as_result(), "unavailable": unavailable}
+
+
+def _described(session: DatabaseSession, server: Row) -> dict[str, Any]:
+    major, minor = divmod(session.database.version, 10000)
+    return {
+        "version": f"{major}.{minor}",
+        "address": session.target.address,
+        "database": server["database"],
+        "user": session.target.user,
+        "in_recovery": server["in_recovery"],
+        "uptime_seconds": round(server["uptime_seconds"]),
+        "through_pooler": session.target.pooled,
+    }
+
+
+def _statements(database: Database, top: int) -> list[dict[str, Any]]:
+    found = database.read(queries.EXTENSION)
+    if not found or not found[0]["columns"]:
+        raise Refused(
+            Fault(
+                "no_statistics",
+                f"The extension pg_stat_statements is not in {database.target.name}.",
+                "CREATE EXTENSION pg_stat_statements, where shared_preload_libraries has it.",
+            )
+        )
+    sql = database.sql
+    total, mean = map(sql.Identifier, statements.time_columns(found[0]["columns"]))
+    query = sql.SQL(
+        'SELECT s.query, r.rolname AS "user", s.calls, s.rows, s.{total} AS total, s.{mean} AS mean,'
+        " s.shared_blks_hit::float8 / nullif(s.shared_blks_hit + s.shared_blks_read, 0) AS hit_ratio"
+        " FROM {view} s LEFT JOIN pg_roles r ON r.oid = s.userid"
+        " WHERE s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        " ORDER BY s.{total} DESC LIMIT %(top)s"
+    ).format(total=total, mean=mean, view=sql.Identifier(found[0]["schema"], "pg_stat_statements"))
+    return statements.described(database.read(query, {"top": top}))
+
+
+def _sizes(database: Database, top: int) -> dict[str, Any]:
+    return {**database.read(queries.DATABASE_SIZE)[0], "tables": database.read(queries.TABLES, {"top": top})}
+
+
+def _cache(database: Database, _top: int) -> dict[str, Any]:
+    return database.read(queries.CACHE)[0]
+
+
+def _settings(database: Database, _top: int) -> list[Row]:
+    return database.read(queries.SETTINGS, {"names": list(SETTINGS)})
+
+
+_PARTS = {"statements": _statements, "sizes": _sizes, "cache": _cache, "settings": _settings}
+
+
+def _faults(call: Call) -> list[Fault]:
+    """What is wrong with the numbers."""
+    params = call.params
+    faults = [
+        Fault("input_invalid", f"{name} is {params[name]:g}, and must be above 0.", "Correct it.")
+        for name in ("connect_timeout_seconds", "statement_timeout_seconds", "lock_timeout_seconds", "top")
+        if params[name] <= 0
+    ]
+    if params["more_connections"] < 0:
+        faults.append(Fault("input_invalid", "more_connections is below 0.", "Give how many an act adds at most."))
+    if not 0 < params["warning_ratio"] <= params["critical_ratio"] <= 1:
+        faults.append(
+            Fault(
+                "input_invalid",
+                "warning_ratio and critical_ratio must rise from 0 to 1 in this order.",
+                "Correct them.",
+            )
+        )
+    return faults

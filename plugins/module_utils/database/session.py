@@ -1,0 +1,60 @@
+# Copyright: (c) 2026, linkops.runbooks contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Opening and closing an operation's connection to the database: all faults at once, nothing left behind."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..call import Call
+from ..errors import Fault, Interrupted, OperatorError
+from .connection import Database
+from .target import Target, resolve
+
+
+@dataclass(frozen=True)
+class DatabaseSession:
+    """What an operation on the database works with: its call, and the connection that the call names."""
+
+    call: Call
+    database: Database
+
+    @property
+    def params(self) -> Mapping[str, Any]:
+        """The call's arguments."""
+        return self.call.params
+
+    @property
+    def target(self) -> Target:
+        """What is connected to."""
+        return self.database.target
+
+
+@contextlib.contextmanager
+def opened(call: Call, *input_faults: Fault | None) -> Iterator[DatabaseSession]:
+    """A session of a call.
+
+    All faults of the input and of the connection's options are raised as one. However it ends, also by a signal, what
+    still runs in the database is cancelled and the connection closed.
+    """
+    faults = [fault for fault in input_faults if fault]
+    try:
+        target = resolve(call.params, call.environment)
+    except OperatorError as fault:
+        raise OperatorError([*faults, *fault.faults]) from fault
+    if faults:
+        raise OperatorError(faults)
+    timeouts = (call.params[f"{each}_timeout_seconds"] for each in ("connect", "statement", "lock"))
+    database = Database(target, *timeouts)
+    try:
+        yield DatabaseSession(call, database)
+    except Interrupted as stop:
+        call.journal.note("interrupted", signal=stop.signal_number)
+        raise
+    finally:
+        database.close()
