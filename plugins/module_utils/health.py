@@ -49,7 +49,7 @@ def health(call: Call) -> dict[str, Any]:
         pods = call.params["pods"]
         if pods is None:
             found = snapshot.read(cluster, *session.workload)
-            pods = sorted(pod["metadata"]["name"] for pod in found.pods if revisions.pod_is_ready(pod))
+            pods = revisions.ready_names(found.pods)
         deadline = Deadline(call.params["settle_seconds"])
         checkup = look(cluster, call.params, pods, forward=not call.check_mode)
         while not checkup.verdict.passed and not deadline.expired:

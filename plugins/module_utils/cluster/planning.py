@@ -75,17 +75,9 @@ def plan(
     C(fingerprints) are those of the target's configuration today, C(None) where they were not read.
     """
     faults: list[Fault] = []
-    kind, metadata = workload["kind"], workload["metadata"]
-    name = f"{kind} {metadata['name']}"
-    if workload["spec"].get("paused"):
-        resume = f"kubectl rollout resume {kind.lower()}/{metadata['name']} -n {metadata['namespace']}"
-        faults.append(
-            Fault(
-                "paused",
-                f"{name} is paused, so a rollback would be stored and not rolled out.",
-                f"See why it was paused, then: {resume} (all pending template edits go out with it).",
-            )
-        )
+    name = f"{workload['kind']} {workload['metadata']['name']}"
+    if fault := paused(workload, "a rollback"):
+        faults.append(fault)
     source = revisions.active_revision(known)
     target, fault = choose(known, wish, name)
     if fault:
@@ -96,6 +88,19 @@ def plan(
         raise OperatorError(faults, revisions=[revision.as_result() for revision in known])
     warnings = _warnings(workload, source, target, fingerprints)
     return Plan(source, target, _patch(workload, target) if not target.active else [], warnings)
+
+
+def paused(workload: Mapping[str, Any], act: str) -> Fault | None:
+    """The fault of a workload that would store C(act), such as C(a rollback), and not roll it out."""
+    if not workload["spec"].get("paused"):
+        return None
+    kind, metadata = workload["kind"], workload["metadata"]
+    resume = f"kubectl rollout resume {kind.lower()}/{metadata['name']} -n {metadata['namespace']}"
+    return Fault(
+        "paused",
+        f"{kind} {metadata['name']} is paused, so {act} would be stored and not rolled out.",
+        f"See why it was paused, then: {resume} (all pending template edits go out with it).",
+    )
 
 
 def edit(workload: Mapping[str, Any], known: Sequence[Revision], template: Mapping[str, Any]) -> Change:

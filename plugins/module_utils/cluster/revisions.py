@@ -156,6 +156,11 @@ def pod_is_ready(pod: Object) -> bool:
     return ready and not pod["metadata"].get("deletionTimestamp")
 
 
+def ready_names(pods: Iterable[Object]) -> list[str]:
+    """The names of those that are ready, sorted."""
+    return sorted(pod["metadata"]["name"] for pod in pods if pod_is_ready(pod))
+
+
 def pod_hash(pod: Object) -> str:
     """The hash label that tells a pod's revision."""
     labels = pod["metadata"].get("labels") or {}

@@ -10,12 +10,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ..call import Call
-from ..errors import Fault, OperatorError
+from ..errors import OperatorError
 from ..redaction import redact
 from . import planning, revisions, rolling, snapshot
 from .planning import Plan, Wish
-from .revisions import Revision
-from .rights import right
 from .session import Session, opened
 from .snapshot import Fingerprints, Snapshot
 
@@ -38,14 +36,14 @@ def rollback(call: Call) -> dict[str, Any]:
         def replan(again: Snapshot) -> Plan:
             return planning.plan(again.workload, again.revisions, wish)
 
-        served = _source_served(call, found, planned)
+        served = rolling.source_served(session, found, planned.source)
         return {**result, **rolling.see_through(session, found, planned, replan, served)}
 
 
 def _survey(session: Session, wish: Wish) -> tuple[Snapshot, Plan, Fingerprints]:
     """Everything there is to know before a write; what stands against it is raised in one go."""
     params = session.params
-    faults = _precheck(session) if params["prechecks"] else []
+    faults = rolling.precheck(session) if params["prechecks"] else []
     with_pods = params["prechecks"] or params["evidence_first"] or params["source_served"] is None
     details: dict[str, Any] = {}
     try:
@@ -58,26 +56,6 @@ def _survey(session: Session, wish: Wish) -> tuple[Snapshot, Plan, Fingerprints]
     if faults:
         raise OperatorError(faults, **details)
     return found, planned, prints
-
-
-def _precheck(session: Session) -> list[Fault]:
-    namespace, kind, _name = session.workload
-    needed = [
-        *(right(verb, kind) for verb in ("get", "list", "watch", "patch")),
-        *(right(verb, "Pod") for verb in ("list", "watch")),
-        right("get", "Pod", "log"),
-        (right("get", "Pod", "proxy"), right("create", "Pod", "portforward")),
-        *(right(verb, snapshot.history_kind(kind)) for verb in ("list", "get", "patch")),
-        *(right(verb, "Lease") for verb in ("get", "create", "patch")),
-        right("list", "Event"),
-        *((right("watch", "Event"),) if kind != "Deployment" else ()),
-        *((right("delete", "Pod"),) if kind == "StatefulSet" else ()),
-    ]
-    faults = [
-        snapshot.check_cluster(session.cluster, session.params["cluster_uid"]),
-        snapshot.check_rights(session.cluster, namespace, needed),
-    ]
-    return [fault for fault in faults if fault]
 
 
 def _planned(session: Session, found: Snapshot, wish: Wish, compare: bool) -> tuple[Plan, Fingerprints]:
@@ -93,17 +71,6 @@ def _show(call: Call, found: Snapshot, planned: Plan) -> None:
         call.say(line)
     for sentence in planned.warnings:
         call.warn(sentence)
-
-
-def _source_served(call: Call, found: Snapshot, planned: Plan) -> bool:
-    """Whether the version that is left was serving: as the caller found out, else by the readiness of its pods."""
-    served: bool | None = call.params["source_served"]
-    return bool(_ready(planned.source, found)) if served is None else served
-
-
-def _ready(revision: Revision | None, found: Snapshot) -> list[str]:
-    pods = revisions.pods_of(revision, found.pods) if revision else []
-    return sorted(pod["metadata"]["name"] for pod in pods if revisions.pod_is_ready(pod))
 
 
 def _described(found: Snapshot, planned: Plan, prints: Fingerprints) -> dict[str, Any]:
@@ -122,10 +89,10 @@ def _described(found: Snapshot, planned: Plan, prints: Fingerprints) -> dict[str
         "revisions": [revision.as_result() for revision in found.revisions],
         "from_name": source.name if source else "",
         "to_name": target.name,
-        "from_pods": _ready(source, found),
+        "from_pods": revisions.ready_names(revisions.pods_of(source, found.pods)) if source else [],
         "fingerprints": prints.by_name,
         "fingerprint_key": prints.key,
-        "ready_pods": sorted(pod["metadata"]["name"] for pod in found.pods if revisions.pod_is_ready(pod)),
+        "ready_pods": revisions.ready_names(found.pods),
         "diff": {
             "before_header": f"{metadata['name']} revision {source.number if source else 'unknown'}",
             "after_header": f"{metadata['name']} revision {target.number}",

@@ -18,6 +18,7 @@ from . import evidence, marks, paths, planning, revisions, snapshot
 from .client import MERGE_PATCH, ApiFault
 from .planning import Change, Plan, Wish
 from .revisions import Revision
+from .rights import right
 from .session import Session
 from .snapshot import Snapshot
 from .watching import RolloutWatch, Watched, watch
@@ -39,6 +40,35 @@ class Move:
     changed: bool
     made: bool
     known: list[Revision]
+
+
+def precheck(session: Session) -> list[Fault]:
+    """What stands against any rollout in this namespace: another cluster than the pinned one, missing rights."""
+    namespace, kind, _name = session.workload
+    needed = [
+        *(right(verb, kind) for verb in ("get", "list", "watch", "patch")),
+        *(right(verb, "Pod") for verb in ("list", "watch")),
+        right("get", "Pod", "log"),
+        (right("get", "Pod", "proxy"), right("create", "Pod", "portforward")),
+        *(right(verb, snapshot.history_kind(kind)) for verb in ("list", "get", "patch")),
+        *(right(verb, "Lease") for verb in ("get", "create", "patch")),
+        right("list", "Event"),
+        *((right("watch", "Event"),) if kind != "Deployment" else ()),
+        *((right("delete", "Pod"),) if kind == "StatefulSet" else ()),
+    ]
+    faults = [
+        snapshot.check_cluster(session.cluster, session.params["cluster_uid"]),
+        snapshot.check_rights(session.cluster, namespace, needed),
+    ]
+    return [fault for fault in faults if fault]
+
+
+def source_served(session: Session, found: Snapshot, source: Revision | None) -> bool:
+    """Whether the version that is left was serving: as the caller found out, else by the readiness of its pods."""
+    told: bool | None = session.params["source_served"]
+    if told is not None:
+        return told
+    return source is not None and bool(revisions.ready_names(revisions.pods_of(source, found.pods)))
 
 
 def see_through(session: Session, found: Snapshot, planned: Change, replan: Replan, served: bool) -> dict[str, Any]:
@@ -242,7 +272,7 @@ def _outcome(move: Move, watched: Watched) -> dict[str, Any]:
             "freed_pods": len(watched.freed_pods),
             "terminating": watched.terminating,
         },
-        "ready_pods": sorted(pod["metadata"]["name"] for pod in watched.pods if revisions.pod_is_ready(pod)),
+        "ready_pods": revisions.ready_names(watched.pods),
         "verdict": verdict.as_result(),
         "msg": f"Revision {move.target.number} is rolled out: {watched.detail}." if done else watched.detail,
     }
