@@ -13,10 +13,10 @@ from datetime import datetime
 from typing import Any
 
 from ..errors import Fault, OperatorError
-from . import fingerprint, marks, ownership, revisions, rollout
+from . import fingerprint, marks, overrides, ownership, revisions, rollout
 from .revisions import Revision
 
-# What kubectl's undo leaves as it stands on the Deployment; every other annotation comes back with the target
+# What kubectl's undo leaves as it stands on the Deployment, and our override; all others come back with the target
 # (kubernetes/kubernetes:pkg/controller/deployment/util/deployment_util.go, annotationsToSkip).
 SKIPPED_ANNOTATIONS = frozenset(
     {
@@ -26,6 +26,7 @@ SKIPPED_ANNOTATIONS = frozenset(
         "deployment.kubernetes.io/desired-replicas",
         "deployment.kubernetes.io/max-replicas",
         "deprecated.deployment.rollback.to",
+        overrides.ANNOTATION,  # how many pods there are is not the template's to say
     }
 )
 
