@@ -91,6 +91,10 @@ reachable:
   description: Whether the database answered.
   returned: success
   type: bool
+remedy:
+  description: What to do next.
+  returned: when the database could not be asked
+  type: str
 server:
   description: Version, address, database, user, whether it is a standby, for how long it is up.
   returned: when the database answered

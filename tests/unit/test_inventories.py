@@ -23,17 +23,26 @@ EVERY_SERVICE = {
     "service_port", "health_path", "health_url", "health_expect", "health_timeout_seconds",
     "rollout_deadline_seconds", "crash_restarts", "lock_duration_seconds", "observation_seconds", "record_directory",
     "database_name", "database_secret_name", "database_secret_key",
+    "database_host", "database_port", "database_user", "database_password_file",
     "error_rate_warning_ratio", "error_rate_critical_ratio",
     "latency_p95_warning_seconds", "latency_p95_critical_seconds",
     "connections_warning_ratio", "connections_critical_ratio",
 }  # fmt: skip
 SYSTEM = {
-    "servicelink": {"cache_secret_name", "cache_secret_key", "memory_growth_warning_bytes_per_hour"},
+    "servicelink": {
+        "cache_secret_name", "cache_secret_key", "cache_host", "cache_port", "cache_password_file",
+        "memory_growth_warning_bytes_per_hour",
+    },
     "credlink": {"memory_warning_ratio", "memory_critical_ratio", "cpu_warning_ratio", "cpu_critical_ratio"},
-}
+}  # fmt: skip
 
 # What nobody but those who run an environment know: unset on purpose, and named in a comment at its place.
-OPERATOR_SET = {"cluster_uid", "kubernetes_context", "kubernetes_kubeconfig"}
+DATABASE = {"database_host", "database_port", "database_user", "database_password_file"}
+CLUSTER = {"cluster_uid", "kubernetes_context", "kubernetes_kubeconfig"}
+OPERATOR_SET = {
+    "servicelink": CLUSTER | DATABASE | {"cache_host", "cache_port", "cache_password_file"},
+    "credlink": CLUSTER | DATABASE,
+}
 ALSO_OPERATOR_SET = {
     ("servicelink/production.yml", "servicelink-worker"): {"service_port"},
     ("servicelink/staging.yml", "servicelink-worker"): {"service_port"},
@@ -78,7 +87,7 @@ def test_only_what_the_operator_knows_is_unset(source: str) -> None:
     system, environment = source.removesuffix(".yml").split("/")
     assert hosts(source).keys() == REMOTE[source]
     for name, variables in hosts(source).items():
-        assert missing(variables) == OPERATOR_SET | ALSO_OPERATOR_SET.get((source, name), set()), name
+        assert missing(variables) == OPERATOR_SET[system] | ALSO_OPERATOR_SET.get((source, name), set()), name
         assert variables["system_name"] == system
         assert variables["environment_name"] == environment
         assert variables["kubernetes_namespace"] == f"{system}-{environment}"
@@ -88,7 +97,7 @@ def test_only_what_the_operator_knows_is_unset(source: str) -> None:
 def test_what_is_unset_is_named_where_it_belongs(source: str) -> None:
     system, environment = source.removesuffix(".yml").split("/")
     group = (INVENTORIES / system / "group_vars" / f"{system}_{environment}.yml").read_text()
-    for name in OPERATOR_SET:
+    for name in OPERATOR_SET[system]:
         assert f"# {name}:" in group
     for (place, _host), names in ALSO_OPERATOR_SET.items():
         for name in names if place == source else ():

@@ -13,13 +13,13 @@ from __future__ import annotations
 import contextlib
 import importlib
 import select
-import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..deadline import Deadline
 from ..errors import Fault, OperatorError
+from ..naming import addresses
 from .refusals import explain, silent, unresolved
 from .target import APPLICATION, PORT, Target
 
@@ -164,28 +164,9 @@ def _ways(target: Target, deadline: Deadline) -> dict[str, str]:
     ports = target.keywords.get("port", PORT).split(",")
     ways: list[tuple[str, str, str]] = []
     for host, port in zip(hosts, ports * len(hosts) if len(ports) == 1 else ports, strict=False):
-        answer = [""] if host.startswith("/") else _resolved(host, deadline)
-        if answer is None:
-            raise silent(target, deadline.seconds)
+        answer = [""] if host.startswith("/") else addresses(host, deadline)
         if isinstance(answer, OSError):
             raise unresolved(host, answer.strerror or str(answer))
         ways += [(host, address, port) for address in answer]
     columns = zip(*ways, strict=True)
     return {keyword: ",".join(column) for keyword, column in zip(("host", "hostaddr", "port"), columns, strict=True)}
-
-
-def _resolved(host: str, deadline: Deadline) -> list[str] | OSError | None:
-    """The host's addresses, or why there are none; nothing where the name server is silent."""
-    answers: list[list[str] | OSError] = []
-
-    def ask() -> None:
-        try:
-            found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-            answers.append(list(dict.fromkeys(str(each[4][0]) for each in found)))
-        except OSError as fault:
-            answers.append(fault)
-
-    asking = threading.Thread(target=ask, daemon=True)
-    asking.start()
-    asking.join(deadline.remaining)
-    return answers[0] if answers else None

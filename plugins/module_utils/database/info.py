@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..call import Call
-from ..errors import Fault, OperatorError
-from ..verdict import Verdict
+from ..dependency import asked, input_faults
+from ..errors import Fault
 from . import activity, connections, queries, statements
 from .connection import Database, Row
 from .refusals import EXHAUSTED, Refused
@@ -25,21 +25,13 @@ SETTINGS = (
 
 def info(call: Call) -> dict[str, Any]:
     """How a database does: its connections against their limits, and what else C(gather) names."""
-    try:
-        with opened(call, *_faults(call)) as session:
-            result = _gathered(session)
-    except OperatorError as fault:
-        if call.params["unreachable"] == "fail" or fault.reason == "input_invalid":
-            raise
-        verdict = Verdict(
-            "fail" if fault.reason in EXHAUSTED else "unknown", str(fault).rstrip("."), {"reason": fault.reason}
-        )
-        result = {"reachable": False, "verdict": verdict.as_result()}
-    judged = result["verdict"]
-    sentence = f"{judged['status']}: {judged['reason']}"
-    call.say(f"database: {sentence}")
-    call.journal.note("database", verdict=judged["status"], reason=judged["reason"], evidence=judged["evidence"])
-    return {"changed": False, **result, "msg": sentence}
+    return asked(call, "database", _look, EXHAUSTED)
+
+
+def _look(call: Call) -> dict[str, Any]:
+    timeouts = ("connect_timeout_seconds", "statement_timeout_seconds", "lock_timeout_seconds")
+    with opened(call, *input_faults(call, *timeouts, "top")) as session:
+        return _gathered(session)
 
 
 def _gathered(session: DatabaseSession) -> dict[str, Any]:
@@ -123,24 +115,3 @@ def _settings(database: Database, _top: int) -> list[Row]:
 
 
 _PARTS = {"statements": _statements, "sizes": _sizes, "cache": _cache, "settings": _settings}
-
-
-def _faults(call: Call) -> list[Fault]:
-    """What is wrong with the numbers."""
-    params = call.params
-    faults = [
-        Fault("input_invalid", f"{name} is {params[name]:g}, and must be above 0.", "Correct it.")
-        for name in ("connect_timeout_seconds", "statement_timeout_seconds", "lock_timeout_seconds", "top")
-        if params[name] <= 0
-    ]
-    if params["more_connections"] < 0:
-        faults.append(Fault("input_invalid", "more_connections is below 0.", "Give how many an act adds at most."))
-    if not 0 < params["warning_ratio"] <= params["critical_ratio"] <= 1:
-        faults.append(
-            Fault(
-                "input_invalid",
-                "warning_ratio and critical_ratio must rise from 0 to 1 in this order.",
-                "Correct them.",
-            )
-        )
-    return faults

@@ -6,12 +6,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..credential import password
 from ..errors import Fault, OperatorError
 from . import url
 
@@ -89,12 +89,8 @@ def resolve(params: Mapping[str, Any], environment: Mapping[str, str]) -> Target
             faults += fault.faults
     options = dict(params)
     options["login_host"] = params.get("login_unix_socket") or params.get("login_host")
-    if params.get("login_password_file"):
-        found = _password(Path(params["login_password_file"]), params.get("login_password_key"))
-        if isinstance(found, Fault):
-            faults.append(found)
-        else:
-            options["login_password"] = found
+    options["login_password"], wrong = password(params)
+    faults += wrong
     keywords = {}
     for keyword, (option, variable) in _SOURCES.items():
         value = options.get(option) or parsed.keywords.get(keyword) or environment.get(variable)
@@ -107,10 +103,6 @@ def resolve(params: Mapping[str, Any], environment: Mapping[str, str]) -> Target
         for option, what in _FILES.items()
         if params.get(option) and params[option] != "system" and not Path(params[option]).exists()
     ]
-    if params.get("login_password_key") and not params.get("login_password_file"):
-        faults.append(
-            Fault("input_invalid", "login_password_key names a key of no file.", "Give login_password_file with it.")
-        )
     if faults:
         raise OperatorError(faults)
     return Target(keywords, parsed.schema, parsed.pooled)
@@ -126,32 +118,3 @@ def _missing(keywords: Mapping[str, str]) -> list[Fault]:
         for keyword, (reason, what, option, variable) in wanted.items()
         if not keywords.get(keyword)
     ]
-
-
-def _password(path: Path, key: str | None) -> str | Fault:
-    """The password that a file holds: under a key of its JSON, or as the file's whole text."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as fault:
-        said = fault.strerror if isinstance(fault, OSError) else "it is not text"
-        return Fault(
-            "password_file", f"The password file {path} cannot be read: {said}.", "Correct login_password_file."
-        )
-    if not key:
-        return text.rstrip("\r\n") or Fault("password_file", f"The password file {path} is empty.", "Fill it.")
-    try:
-        content = json.loads(text)
-    except ValueError:
-        return Fault(
-            "password_file",
-            f"The password file {path} is not JSON, so it has no key {key}.",
-            "Correct it, or leave login_password_key out where the whole file is the password.",
-        )
-    if not isinstance(content, dict) or not isinstance(content.get(key), str) or not content[key]:
-        names = ", ".join(sorted(content)) if isinstance(content, dict) else ""
-        return Fault(
-            "password_file",
-            f"The password file {path} has no text under the key {key}; it has {names or 'no keys'}.",
-            "Correct login_password_key.",
-        )
-    return str(content[key])

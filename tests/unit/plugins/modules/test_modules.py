@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from ansible_collections.linkops.runbooks.plugins.module_utils.cache.arguments import CACHE
 from ansible_collections.linkops.runbooks.plugins.module_utils.cluster.arguments import CONNECTION, RUN
 from ansible_collections.linkops.runbooks.plugins.module_utils.database.arguments import DATABASE
 from ansible_collections.linkops.runbooks.plugins.module_utils.shell import Module
@@ -19,8 +20,8 @@ from ansible_collections.linkops.runbooks.plugins.module_utils.shell import Modu
 COLLECTION = Path(__file__).resolve().parents[4]
 NAMES = sorted(path.stem for path in (COLLECTION / "plugins/modules").glob("[a-z]*.py"))
 ACTIONS = sorted(path.stem for path in (COLLECTION / "plugins/action").glob("[a-z]*.py"))
-SHARED = {"cluster": CONNECTION, "database": DATABASE}
-ACTION_OF = {"cluster": "workload_info", "database": "database_info"}
+SHARED = {"cache": CACHE, "cluster": CONNECTION, "database": DATABASE}
+ACTION_OF = {"cache": "cache_info", "cluster": "workload_info", "database": "database_info"}
 RUNTIME: dict[str, Any] = yaml.safe_load((COLLECTION / "meta/runtime.yml").read_text(encoding="utf-8"))
 
 
