@@ -88,7 +88,7 @@ class Cluster:
             found += page.get("items") or []
             token = (page.get("metadata") or {}).get("continue")
             if not token:
-                return found, page["metadata"]["resourceVersion"]
+                return found, page["metadata"].get("resourceVersion", "")  # the metrics API names none
             query["continue"] = token
 
     def create(self, path: str, body: Mapping[str, Any], **query: str) -> dict[str, Any]:

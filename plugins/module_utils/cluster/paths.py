@@ -31,6 +31,8 @@ _GROUPS = {
 }
 
 KUBE_SYSTEM = "/api/v1/namespaces/kube-system"
+NODES = "/api/v1/nodes"
+NODE_METRICS = "/apis/metrics.k8s.io/v1beta1/nodes"
 RULES_REVIEW = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews"
 
 

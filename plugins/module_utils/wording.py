@@ -1,0 +1,36 @@
+# Copyright: (c) 2026, linkops.runbooks contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Figures in words that people read at a glance."""
+
+from __future__ import annotations
+
+_UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+_SIZES = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
+
+
+def duration(seconds: float) -> str:
+    """A time span in its largest whole unit, such as C(5 h)."""
+    for length, unit in _UNITS:
+        if seconds >= length:
+            return f"{int(seconds // length)} {unit}"
+    return "0 s"
+
+
+def size(count: float) -> str:
+    """Bytes in a binary unit, such as C(256 MiB)."""
+    for length, unit in _SIZES:
+        if abs(count) >= length:
+            return f"{count / length:.3g} {unit}" if abs(count) < 1000 * length else f"{count / length:.0f} {unit}"
+    return f"{count:.0f} B"
+
+
+def share(ratio: float) -> str:
+    """A ratio in per cent."""
+    return f"{100 * ratio:.0f} %" if ratio >= 0.1 or ratio == 0 else f"{100 * ratio:.1f} %"
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun, in the plural where it is not one."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
