@@ -22,6 +22,10 @@ options:
     description: From this number of restarts on, a crashing container is called fatal.
     type: int
     default: 2
+  evidence:
+    description: Keep manifests, pods, events and logs in the run's record.
+    type: bool
+    default: false
 attributes:
   idempotent:
     details: It never changes anything.
@@ -109,6 +113,11 @@ findings:
   returned: success
   type: list
   elements: str
+evidence:
+  description: Files of the evidence bundle in the run's record, with O(evidence).
+  returned: success
+  type: list
+  elements: str
 """
 
 from ansible_collections.linkops.runbooks.plugins.module_utils.cluster.arguments import CONNECTION, RUN, WORKLOAD
@@ -117,7 +126,13 @@ from ansible_collections.linkops.runbooks.plugins.module_utils.shell import Modu
 
 MODULE = Module(
     operation=info,
-    arguments={**CONNECTION, **RUN, **WORKLOAD, "crash_restarts": {"type": "int", "default": 2}},
+    arguments={
+        **CONNECTION,
+        **RUN,
+        **WORKLOAD,
+        "crash_restarts": {"type": "int", "default": 2},
+        "evidence": {"type": "bool", "default": False},
+    },
 )
 
 

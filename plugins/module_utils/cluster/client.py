@@ -11,10 +11,13 @@ it until the deadline of the operation, because what was begun must be seen thro
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import time
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -66,6 +69,12 @@ class Cluster:
         self.host: str = api.configuration.host
         self._api = api
         self._persist: Deadline | None = None
+        self._told: datetime | None = None
+
+    @property
+    def now(self) -> datetime:
+        """The API server's clock as its last answer told it, to the second; before any answer, this machine's."""
+        return self._told or datetime.now(UTC)
 
     def persist(self, deadline: Deadline) -> None:
         """From now on (the first write) retry transient faults until the deadline."""
@@ -222,6 +231,8 @@ class Cluster:
             ) from fault
 
     def _checked(self, answer: Any, method: str, path: str) -> Any:
+        with contextlib.suppress(TypeError, ValueError):
+            self._told = parsedate_to_datetime(answer.headers.get("Date"))
         if 200 <= answer.status < 300:
             return answer
         message = _message(answer.data if isinstance(answer.data, bytes) else answer.read())

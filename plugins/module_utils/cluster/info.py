@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..call import Call
-from . import diagnosis, rollout, snapshot
+from . import diagnosis, rolling, rollout, snapshot
 from .session import opened
 
 
@@ -21,6 +21,7 @@ def info(call: Call) -> dict[str, Any]:
         if fault := snapshot.check_cluster(cluster, params["cluster_uid"]):
             call.warn(str(fault))
         found = snapshot.read(cluster, *session.workload)
+        kept = rolling.keep_evidence(session, found) if params["evidence"] else []
     state = rollout.judge(found.workload)
     findings = [str(each) for pod in found.pods for each in diagnosis.diagnose(pod, params["crash_restarts"])]
     return {
@@ -30,5 +31,6 @@ def info(call: Call) -> dict[str, Any]:
         "paused": bool(found.workload["spec"].get("paused")),
         "replicas": rollout.desired_replicas(found.workload),
         "findings": findings,
+        "evidence": kept,
         "msg": f"{params['kind']} {params['name']}: {state.detail}" + (f"; {findings[0]}" if findings else ""),
     }

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ..call import Call
-from ..errors import OperatorError
 from ..redaction import redact
 from . import planning, revisions, rolling, snapshot
 from .planning import Plan, Wish
@@ -43,18 +42,10 @@ def rollback(call: Call) -> dict[str, Any]:
 def _survey(session: Session, wish: Wish) -> tuple[Snapshot, Plan, Fingerprints]:
     """Everything there is to know before a write; what stands against it is raised in one go."""
     params = session.params
-    faults = rolling.precheck(session) if params["prechecks"] else []
     with_pods = params["prechecks"] or params["evidence_first"] or params["source_served"] is None
-    details: dict[str, Any] = {}
-    try:
+    with rolling.prechecked(session):
         found = snapshot.read(session.cluster, *session.workload, with_pods)
         planned, prints = _planned(session, found, wish, params["prechecks"])
-    except OperatorError as fault:
-        said = {each.reason for each in faults}
-        faults += [each for each in fault.faults if each.reason not in said]
-        details = fault.details
-    if faults:
-        raise OperatorError(faults, **details)
     return found, planned, prints
 
 

@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,7 @@ from . import evidence, marks, paths, planning, revisions, snapshot
 from .client import MERGE_PATCH, ApiFault
 from .planning import Change, Plan, Wish
 from .revisions import Revision
-from .rights import right
+from .rights import Needed, right
 from .session import Session
 from .snapshot import Snapshot
 from .watching import RolloutWatch, Watched, watch
@@ -42,8 +43,26 @@ class Move:
     known: list[Revision]
 
 
-def precheck(session: Session) -> list[Fault]:
-    """What stands against any rollout in this namespace: another cluster than the pinned one, missing rights."""
+@contextlib.contextmanager
+def prechecked(session: Session, *more: Needed) -> Iterator[None]:
+    """Where the call asks for prechecks, raise what they find together with what the block finds."""
+    faults = precheck(session, *more) if session.params["prechecks"] else []
+    details: dict[str, Any] = {}
+    try:
+        yield
+    except OperatorError as fault:
+        said = {each.reason for each in faults}
+        faults += [each for each in fault.faults if each.reason not in said]
+        details = fault.details
+    if faults:
+        raise OperatorError(faults, **details)
+
+
+def precheck(session: Session, *more: Needed) -> list[Fault]:
+    """What stands against any rollout in this namespace: another cluster than the pinned one, missing rights.
+
+    C(more) are rights that this one needs besides.
+    """
     namespace, kind, _name = session.workload
     needed = [
         *(right(verb, kind) for verb in ("get", "list", "watch", "patch")),
@@ -55,6 +74,7 @@ def precheck(session: Session) -> list[Fault]:
         right("list", "Event"),
         *((right("watch", "Event"),) if kind != "Deployment" else ()),
         *((right("delete", "Pod"),) if kind == "StatefulSet" else ()),
+        *more,
     ]
     faults = [
         snapshot.check_cluster(session.cluster, session.params["cluster_uid"]),
@@ -99,10 +119,10 @@ def see_through(session: Session, found: Snapshot, planned: Change, replan: Repl
     return {**outcome, **back, "failed": True, "verdict": verdict.as_result()}
 
 
-def keep_evidence(session: Session, found: Snapshot) -> None:
-    """Keep the evidence of a version that rolled out and fails, before it is left."""
+def keep_evidence(session: Session, found: Snapshot) -> list[str]:
+    """Keep the evidence of a version that rolled out and fails; returns the names of the files."""
     secrets = evidence.confidences(session.cluster, found.workload)
-    _keep_evidence(session, found.workload, found.workload, found.pods, secrets)
+    return _keep_evidence(session, found.workload, found.workload, found.pods, secrets)
 
 
 def _moved(

@@ -1,0 +1,298 @@
+# Copyright: (c) 2026, linkops.runbooks contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Planning a restart: whether it is due, what stands against it, how many pods come and go at a time. Pure."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+from ..confirmation import unconfirmed
+from ..errors import Fault, OperatorError
+from . import diagnosis, planning, revisions, rollout
+from .planning import Change
+from .revisions import Object, Revision
+
+#: The key of a restart: on the pod template of a rolling restart, on the workload where its pods were evicted.
+KEY = "runbooks.linkops.io/restart-key"
+#: Since when pods are evicted: those created before it are due.
+STARTED = "runbooks.linkops.io/restart-started"
+
+Method = Literal["rollout", "evict"]
+
+_KEY = re.compile(r"[^\x00-\x1f\x7f]{1,128}")
+_DURATION = re.compile(r"([0-9]{1,6})([smhd])")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the operator asked for. C(not_before) is a moment: pods created since then are left alone."""
+
+    key: str
+    method: Method = "rollout"
+    not_before: datetime | None = None
+    confirm: str = ""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How many pods a restart adds at the same time, and how many may be down at the same time."""
+
+    surge: int
+    down: int
+
+
+@dataclass(frozen=True)
+class Restart(Change):
+    """A restart: the change that begins it (none where it has begun or is not due), and what to know about it."""
+
+    due: list[str] = field(default_factory=list)
+    surge_pods: int = 0
+    warnings: list[str] = field(default_factory=list)
+    #: Why nothing is written, empty where something is.
+    settled: str = ""
+
+
+def moment(text: str, now: datetime) -> datetime | None:
+    """The moment that C(not_before) means: a time with its zone, or as long ago as a duration such as C(30m).
+
+    Raises C(OperatorError) for anything else.
+    """
+    if not text:
+        return None
+    if match := _DURATION.fullmatch(text):
+        return now - timedelta(**{_UNITS[match[2]]: int(match[1])})
+    try:
+        parsed = datetime.fromisoformat(text)
+    except ValueError:
+        parsed = None
+    if parsed is None or parsed.tzinfo is None:
+        wrong = "has no time zone" if parsed else "is neither a time nor a duration"
+    elif parsed > now:
+        wrong = "lies in the future"
+    else:
+        return parsed
+    raise OperatorError(
+        Fault(
+            "not_before_invalid",
+            f"not_before={text} {wrong}.",
+            "Give a past moment such as 2026-03-05T09:00:00Z, or a duration such as 30m, 2h or 1d: "
+            "pods younger than that are left alone.",
+        )
+    )
+
+
+def key_fault(key: str) -> Fault | None:
+    """What is wrong with the key itself."""
+    if _KEY.fullmatch(key):
+        return None
+    return Fault(
+        "key_invalid",
+        "key= is empty, longer than 128 characters, or has control characters.",
+        "Give the incident's name, such as -e key=INC-123.",
+    )
+
+
+def plan(
+    workload: Object,
+    known: Sequence[Revision],
+    pods: Sequence[Object],
+    wish: Wish,
+    now: datetime,
+    crash_restarts: int = 2,
+) -> Restart:
+    """Plan a restart, or raise C(OperatorError) with every reason that forbids it. C(now) is the cluster's clock."""
+    source = revisions.active_revision(known)
+    begun = _begun(workload, wish.method)
+    faults = [planning.paused(workload, "a restart"), _nothing(workload), _other_method(workload, wish)]
+    if begun != wish.key:
+        faults += [
+            _under_way(workload, source, pods, crash_restarts),
+            _no_effect(workload, wish),
+            _outage(workload, wish),
+        ]
+    if standing := [fault for fault in faults if fault]:
+        raise OperatorError(standing, revisions=[revision.as_result() for revision in known])
+    surge = pace(workload, wish.method).surge
+    warnings = rollout.strategy_notes(workload) if wish.method == "rollout" else []
+    if begun == wish.key:
+        return Restart(source, source, surge_pods=surge, settled=f"it was restarted with key {wish.key} already")
+    alive = [pod for pod in pods if not pod["metadata"].get("deletionTimestamp")]
+    due = [pod for pod in alive if wish.not_before is None or created(pod) < wish.not_before]
+    if alive and not due:
+        youngest = f"all {len(alive)} pods are younger than not_before"
+        return Restart(source, source, surge_pods=surge, warnings=warnings, settled=youngest)
+    patch = planning.template_patch(workload, template(workload, wish.key, now))
+    return Restart(source, None, patch, [pod["metadata"]["name"] for pod in alive], surge, warnings)
+
+
+def template(workload: Object, key: str, now: datetime) -> dict[str, Any]:
+    """The pod template that restarts: C(kubectl rollout restart)'s annotation, and the key beside it."""
+    bare = revisions.bare_template(workload["spec"]["template"])
+    annotations = bare["metadata"].get("annotations") or {}
+    marked = {**annotations, revisions.RESTARTED_AT: _text(now), KEY: key}
+    return {**bare, "metadata": {**bare["metadata"], "annotations": marked}}
+
+
+def pace(workload: Object, method: Method) -> Pace:
+    """How many pods come and go at the same time.
+
+    Percentages are rounded as the controllers round them: of a Deployment surge up and unavailable down, of the others
+    both up; and where both are 0, one pod is down (kubernetes/kubernetes:pkg/controller/deployment/util/
+    deployment_util.go, ResolveFenceposts; pkg/controller/daemon/util/daemonset_util.go).
+    """
+    wanted = rollout.desired_replicas(workload)
+    if method == "evict":
+        return Pace(0, 1)
+    if workload["kind"] == "Deployment":
+        strategy = workload["spec"].get("strategy") or {}
+        if strategy.get("type") == "Recreate":
+            return Pace(0, wanted)
+        rolling = strategy.get("rollingUpdate") or {}
+        surge = _scaled(rolling.get("maxSurge", "25%"), wanted, math.ceil)
+        down = _scaled(rolling.get("maxUnavailable", "25%"), wanted, math.floor)
+        return Pace(min(surge, wanted), down if surge or down else 1)
+    rolling = (workload["spec"].get("updateStrategy") or {}).get("rollingUpdate") or {}
+    surge = _scaled(rolling.get("maxSurge", 0), wanted, math.ceil) if workload["kind"] == "DaemonSet" else 0
+    down = _scaled(rolling.get("maxUnavailable", 1), wanted, math.ceil)
+    return Pace(min(surge, wanted), down if surge else max(down, 1))
+
+
+def created(entry: Object) -> datetime:
+    """When an object was created, to the second."""
+    return datetime.fromisoformat(entry["metadata"]["creationTimestamp"])
+
+
+def under_way(workload: Object, active: Revision | None, pods: Sequence[Object], crash_restarts: int) -> str:
+    """What a rollout that somebody else began still waits for, empty if there is none.
+
+    Pods that fail after their rollout was done, or that fail for good and have no others beside them, are no rollout:
+    they are what a restart is for.
+    """
+    state = rollout.judge(workload)
+    if int(workload["metadata"].get("generation") or 0) > _observed(workload) or active is None:
+        return state.detail if state.state == "waiting" else "its controller has not made its revision yet"
+    if state.state == "done" or _on_delete(workload):
+        return ""
+    mine = revisions.pods_of(active, pods)
+    partition = int((_strategy(workload).get("rollingUpdate") or {}).get("partition") or 0)
+    others = [pod for pod in pods if pod not in mine and not pod["metadata"].get("deletionTimestamp")]
+    if len(others) > min(partition, rollout.desired_replicas(workload)):
+        return state.detail
+    if state.state == "failed" or _was_done(workload, partition):
+        return ""
+    findings = [each for pod in mine for each in diagnosis.diagnose(pod, crash_restarts)]
+    return "" if diagnosis.first_fatal(findings) else state.detail
+
+
+def _was_done(workload: Object, partition: int) -> bool:
+    """Whether the rollout of the present template was complete once.
+
+    A Deployment's controller keeps saying so while no pod of another revision is there; a StatefulSet's current
+    revision follows the update revision once all of its pods were ready. A DaemonSet's controller, and one with a
+    partition, keep nothing; all pods that are to run the template do.
+    """
+    if workload["kind"] == "Deployment":
+        return rollout.condition(workload, "Progressing").get("reason") in (None, "NewReplicaSetAvailable")
+    status = workload.get("status") or {}
+    if workload["kind"] == "DaemonSet" or partition:
+        return True
+    return bool(status.get("updateRevision") == status.get("currentRevision"))
+
+
+def _begun(workload: Object, method: Method) -> str:
+    """The key of the newest restart by this method, empty if there is none."""
+    holder = workload["spec"]["template"].get("metadata") or {} if method == "rollout" else workload["metadata"]
+    return str((holder.get("annotations") or {}).get(KEY, ""))
+
+
+def _nothing(workload: Object) -> Fault | None:
+    if rollout.desired_replicas(workload) > 0:
+        return None
+    return Fault("scaled_to_zero", f"{_name(workload)} shall have 0 pods: there is nothing to restart.", "Scale it up.")
+
+
+def _other_method(workload: Object, wish: Wish) -> Fault | None:
+    other: Method = "evict" if wish.method == "rollout" else "rollout"
+    if _begun(workload, other) != wish.key or _begun(workload, wish.method) == wish.key:
+        return None
+    return Fault(
+        "key_used",
+        f"Key {wish.key} stands for a restart of {_name(workload)} by method={other}.",
+        f"Press with method={other} to see that one through, or give another key.",
+    )
+
+
+def _under_way(workload: Object, source: Revision | None, pods: Sequence[Object], crash_restarts: int) -> Fault | None:
+    waits = under_way(workload, source, pods, crash_restarts)
+    if not waits:
+        return None
+    begun = _begun(workload, "rollout")
+    own = f" If it is the restart with key {begun}, see it through with -e key={begun}." if begun else ""
+    return Fault(
+        "rollout_in_progress",
+        f"A rollout of {_name(workload)} is in progress: {waits}.",
+        f"Wait for it, or press rollback if it does not get on.{own}",
+    )
+
+
+def _no_effect(workload: Object, wish: Wish) -> Fault | None:
+    """The fault of a strategy that keeps a rolling restart from touching any pod."""
+    if wish.method != "rollout":
+        return None
+    partition = int((_strategy(workload).get("rollingUpdate") or {}).get("partition") or 0)
+    if _on_delete(workload):
+        why = "its update strategy is OnDelete"
+    elif partition and partition >= rollout.desired_replicas(workload):
+        why = f"its partition is {partition}"
+    else:
+        return None
+    return Fault(
+        "strategy_holds_back",
+        f"A rolling restart of {_name(workload)} would restart no pod: {why}.",
+        "Press with -e method=evict, which restarts them one by one.",
+    )
+
+
+def _outage(workload: Object, wish: Wish) -> Fault | None:
+    """The fault of a restart that takes all pods down, unless the workload's name confirms it."""
+    wanted = rollout.desired_replicas(workload)
+    if wanted == 0 or pace(workload, wish.method).down < wanted:
+        return None
+    how = "its only pod" if wanted == 1 else f"all {wanted} pods at the same time"
+    name = workload["metadata"]["name"]
+    act = f"A restart of {_name(workload)} by method={wish.method} would take {how} down, an outage"
+    return unconfirmed(wish.confirm, name, act)
+
+
+def _scaled(value: Any, wanted: int, whole: Any) -> int:
+    """A number, or a percentage of the wanted pods."""
+    return int(whole(int(str(value)[:-1]) * wanted / 100)) if str(value).endswith("%") else int(value)
+
+
+def _strategy(workload: Object) -> Mapping[str, Any]:
+    return workload["spec"].get("updateStrategy") or {}
+
+
+def _on_delete(workload: Object) -> bool:
+    return _strategy(workload).get("type") == "OnDelete"
+
+
+def _observed(workload: Object) -> int:
+    return int((workload.get("status") or {}).get("observedGeneration") or 0)
+
+
+def _name(workload: Object) -> str:
+    return f"{workload['kind']} {workload['metadata']['name']}"
+
+
+def _text(at: datetime) -> str:
+    """A moment as Kubernetes spells it, to the second."""
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
