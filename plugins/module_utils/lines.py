@@ -34,7 +34,12 @@ def asked(name: str, question: Callable[[], Verdict]) -> Line:
     try:
         return Line(name, question())
     except OperatorError as fault:
-        return Line(name, Verdict("unknown", f"cannot be asked: {fault.faults[0]}"))
+        return Line(name, unasked(fault))
+
+
+def unasked(fault: OperatorError) -> Verdict:
+    """The verdict on what cannot be asked."""
+    return Verdict("unknown", f"cannot be asked: {fault.faults[0]}", {"reason": fault.reason})
 
 
 def summary(lines: Iterable[Line]) -> Verdict:
@@ -42,6 +47,8 @@ def summary(lines: Iterable[Line]) -> Verdict:
     listed = list(lines)
     judged = worst(Verdict(line.verdict.status, f"{line.name}: {line.verdict.reason}") for line in listed)
     if not judged.passed:
+        return judged
+    if len(listed) == 1:
         return judged
     warned = "; ".join(f"{line.name}: {line.verdict.reason}" for line in listed if warns(line.verdict))
     return Verdict("pass", f"all {len(listed)} lines pass{'; ' if warned else ''}{warned}")

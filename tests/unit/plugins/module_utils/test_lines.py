@@ -38,7 +38,8 @@ def test_the_summary_names_the_worst_lines() -> None:
     ]
     assert summary(lines) == Verdict("fail", "rollout: no pods can be created")
     assert summary(lines[:2]) == Verdict("unknown", "database: no host")
-    assert summary(lines[:1]) == Verdict("pass", "all 1 lines pass")
+    assert summary(lines[:1]) == Verdict("pass", "pods: 2 of 2 ready")
+    assert summary([lines[0], lines[0]]) == Verdict("pass", "all 2 lines pass")
     assert summary([]).status == "unknown"
 
 
