@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
+from tests.integration.harness.playing import ours, play
 from tests.integration.harness.pressing import Press, Pressed
 from tests.integration.harness.services import Service, Services
 
 HERE, THERE, LATER = "api-controller", "api-interpreter", "api-background"
-CONNECTION = {"kubeconfig": "{{ kubernetes_kubeconfig }}", "context": "{{ kubernetes_context }}"}
 #: What differs between two runs of the same thing, and what Ansible itself adds to an asynchronous result.
 OF_THE_WAY = ("invocation", "ansible_job_id", "results_file", "started", "finished", "stdout", "stderr", "_ansible")
 OF_THE_MOMENT = {
@@ -32,24 +31,10 @@ OF_THE_MOMENT = {
 }
 
 
-def ours(module: str, _more: dict[str, Any] | None = None, **options: Any) -> dict[str, Any]:
-    """A task: one of the collection's modules with these options; C(_more) are the task's own keywords."""
-    named = {"name": f"{module} {len(options)}", f"linkops.runbooks.{module}": options}
-    return {**named, "async": "{{ patience | default(0) }}", "poll": 1, **(_more or {})}
-
-
 def on_workload(module: str, _more: dict[str, Any] | None = None, **options: Any) -> dict[str, Any]:
     """A task on the host's own workload, within the run."""
     where = {"namespace": "{{ kubernetes_namespace }}", "name": "{{ inventory_hostname }}"}
     return ours(module, _more, **where, run="{{ locked.run }}", **options)
-
-
-def play(path: Path, *tasks: dict[str, Any], **keywords: Any) -> str:
-    """A playbook with these tasks for the services that are pressed."""
-    defaults = {"group/linkops.runbooks.cluster": CONNECTION}
-    content = {"hosts": "{{ service }}", "gather_facts": False, "module_defaults": defaults, "tasks": tasks, **keywords}
-    path.write_text(yaml.safe_dump([content]))
-    return str(path)
 
 
 def everything(records: Path) -> list[dict[str, Any]]:
@@ -67,6 +52,9 @@ def everything(records: Path) -> list[dict[str, Any]]:
             things=["{{ inventory_hostname }}"], run="{{ opened.run }}",
         ),
         on_workload("workload_info"),
+        on_workload("pod_exec", {"check_mode": True}, pods="all", command=["node", "--version"]),
+        on_workload("pod_exec", pods="one", command=["node", "-e", "console.log('a b'); process.exit(3)"]),
+        on_workload("pod_logs", pattern="listening"),
         on_workload("workload_rollback", {"check_mode": True, "diff": True}, revision=1),
         on_workload("workload_rollback", revision=1),
         on_workload("workload_rollback", revision=1, prechecks=False),
@@ -75,6 +63,9 @@ def everything(records: Path) -> list[dict[str, Any]]:
         on_workload("workload_mark", good="active", reason="parity", migration=""),
         on_workload("workload_rollback", failing, revision="latest"),
         on_workload("workload_rollback", failing, revision=77, image=""),
+        on_workload("pod_exec", failing, pods="one", command=[], timeout_seconds=0),
+        on_workload("pod_exec", failing, command=["node"]),
+        on_workload("pod_logs", failing, pattern="(", lines=0),
         on_workload("workload_mark", failing),
         on_workload("workload_info", failing, nonsense=1),
         ours("workload_info", failing, namespace="{{ kubernetes_namespace }}"),
@@ -124,7 +115,7 @@ def test_each_way_gives_the_same_results(press: Press, ways: list[Service], tmp_
     assert pressed.rc == 0, pressed.output
     here, there, later = (told(pressed, service.name) for service in ways)
     assert len(here) == len(tasks)
-    assert [each["state"] for each in here].count("failed") == 6
+    assert [each["state"] for each in here].count("failed") == 9
     for mine, module, background in zip(here, there, later, strict=True):
         assert module == mine
         assert background == mine

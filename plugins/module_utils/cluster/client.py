@@ -14,8 +14,9 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,7 @@ from urllib.parse import urlencode
 from ..deadline import Deadline
 from ..errors import Fault, OperatorError
 from ..redaction import redact_text
-from . import forwarding
+from . import executing, forwarding, paths
 
 try:
     import urllib3
@@ -116,6 +117,42 @@ class Cluster:
         """Read a body that is not JSON, such as a log."""
         return str(self._request("GET", path, query=query).data, "utf-8", "replace")
 
+    def chunks(self, path: str, **query: str) -> Generator[bytes, None, None]:
+        """A body that is not JSON and may be large, piece by piece. Raises C(Unreachable) where it breaks off."""
+        timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
+        answer = self._request("GET", path, query=query, timeout=timeout, preload_content=False)
+        try:
+            while chunk := answer.read1(MOST_AT_ONCE):
+                yield chunk
+        except urllib3.exceptions.HTTPError as fault:
+            raise Unreachable(
+                Fault("unreachable", f"The answer of {self.host} ({self.name}) breaks off: {_cause(fault)}.")
+            ) from fault
+        finally:
+            answer.close()
+
+    def executed(
+        self,
+        namespace: str,
+        pod: str,
+        container: str,
+        command: Sequence[str],
+        deadline: Deadline,
+        most_bytes: int,
+        stopped: threading.Event,
+    ) -> executing.Ending:
+        """Run a command in a container, once and without retry. Raises C(ApiFault) where it was not started."""
+        path = paths.path("Pod", namespace, pod, "exec")
+        asked = [("container", container), ("stdout", "true"), ("stderr", "true"), *(("command", e) for e in command)]
+        try:
+            return executing.run(
+                self._api, f"{path}?{urlencode(asked)}", self._headers(), deadline, most_bytes, stopped
+            )
+        except executing.Refused as refusal:
+            message = _message(refusal.body)
+            fault = _explain(refusal.status, message, "GET", path, self.name)
+            raise ApiFault(refusal.status, message, fault) from refusal
+
     def proxied(self, path: str, timeout_seconds: float) -> tuple[int, str, str]:
         """A GET through a pod or service proxy: status, body, and who answered (C(service) or C(api server)).
 
@@ -169,7 +206,7 @@ class Cluster:
         def attempt() -> Any:
             seconds = READ_SECONDS if self._persist else round(max(patience.remaining, LEAST_SECONDS), 1)
             timeout = urllib3.Timeout(connect=min(CONNECT_SECONDS, seconds), read=seconds)
-            return self._checked(self._once(method, path, timeout=timeout, **request), method, path)
+            return self._checked(self._once(method, path, **{"timeout": timeout, **request}), method, path)
 
         if self._persist is None:
             return on_error(
@@ -196,9 +233,7 @@ class Cluster:
         timeout: Any = None,
         preload_content: bool = True,
     ) -> Any:
-        headers = {"Accept": "application/json", "User-Agent": "linkops.runbooks"}
-        for setting in self._api.configuration.auth_settings().values():
-            headers[setting["key"]] = setting["value"]
+        headers = {"Accept": "application/json", **self._headers()}
         if body is not None:
             headers["Content-Type"] = content_type
         address = f"{self.host}{path}"
@@ -229,6 +264,11 @@ class Cluster:
                     "Check network, VPN and the address in the kubeconfig or K8S_AUTH_HOST.",
                 )
             ) from fault
+
+    def _headers(self) -> dict[str, str]:
+        """Who asks: in the audit log by name, to the API server by credentials."""
+        settings = self._api.configuration.auth_settings().values()
+        return {"User-Agent": "linkops.runbooks", **{each["key"]: each["value"] for each in settings}}
 
     def _checked(self, answer: Any, method: str, path: str) -> Any:
         with contextlib.suppress(TypeError, ValueError):

@@ -11,7 +11,7 @@ import contextlib
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from ..errors import OperatorError
 from ..redaction import redact, redact_manifest, redact_text
@@ -23,6 +23,7 @@ LAST_LINES = 5
 MOST_PODS = 10
 MOST_EVENTS = 200
 SHORTEST_SECRET = 8  # characters; shorter values would blot out ordinary words
+KEY_LINE = 32  # characters without a blank; shorter lines of a secret may be ordinary settings
 
 
 def confidences(cluster: Cluster, *workloads: Mapping[str, Any]) -> tuple[str, ...]:
@@ -39,6 +40,11 @@ def confidences(cluster: Cluster, *workloads: Mapping[str, Any]) -> tuple[str, .
                 found |= _parts(base64.b64decode(content).decode("utf-8", "replace").strip())
     shown = json.dumps(workloads)
     return tuple(sorted(value for value in found if len(value) >= SHORTEST_SECRET and value not in shown))
+
+
+def as_template(pod: Mapping[str, Any]) -> dict[str, Any]:
+    """A pod as a workload of one, for C(confidences): an older pod may use other Secrets than the template of now."""
+    return {"metadata": pod["metadata"], "spec": {"template": {"spec": pod["spec"]}}}
 
 
 def collect(
@@ -135,10 +141,12 @@ def _events(cluster: Cluster, namespace: str, uids: set[str]) -> str:
 
 
 def _parts(value: str) -> set[str]:
-    """A secret value, and the password in it where it is a URL."""
+    """A secret value; of a URL also its password, as it is written and as it is meant; of a key also each line."""
+    found = {value, *(line for line in value.splitlines() if len(line) >= KEY_LINE and " " not in line)}
     with contextlib.suppress(ValueError):
-        return {value, urlsplit(value).password or value}
-    return {value}
+        password = urlsplit(value).password or value
+        found |= {password, unquote(password)}
+    return found
 
 
 def _dump(value: Any) -> str:

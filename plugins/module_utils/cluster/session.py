@@ -40,6 +40,11 @@ class Session:
         """Namespace, kind and name of the workload that the call names."""
         return self.params["namespace"], self.params["kind"], self.params["name"]
 
+    @property
+    def called(self) -> str:
+        """The workload in a sentence."""
+        return f"{self.params['kind']} {self.params['name']}"
+
 
 @contextlib.contextmanager
 def opened(call: Call, *input_faults: Fault | None) -> Iterator[Session]:
