@@ -16,7 +16,8 @@ from typing import Any
 from ..call import Call
 from ..deadline import Deadline
 from ..errors import Fault, OperatorError
-from ..verdict import Verdict
+from ..verdict import Status, Verdict
+from ..wording import counted
 from . import evidence, loglines, paths, places, snapshot
 from .asking import side_by_side
 from .client import ApiFault, Cluster
@@ -80,11 +81,10 @@ def pod_logs(call: Call) -> dict[str, Any]:
 
 def judge(lines: Sequence[Any], chosen: Sequence[Place], failed: Sequence[Reading]) -> Verdict:
     """Unknown where a log could not be read; one that has not begun is no fault."""
-    pods, count = len({place.pod for place in chosen}), len(lines)
-    reason = f"{count} line{'' if count == 1 else 's'} of {pods} pod{'' if pods == 1 else 's'}"
+    reason = f"{counted(len(lines), 'line')} of {counted(len({place.pod for place in chosen}), 'pod')}"
     unread = "; ".join(f"{each.reader.place}: {each.fault}" for each in failed)
-    status = "unknown" if any(not each.waiting for each in failed) else "pass"
-    return Verdict(status, f"{reason}; not read: {unread}" if unread else reason)  # type: ignore[arg-type]
+    status: Status = "unknown" if any(not each.waiting for each in failed) else "pass"
+    return Verdict(status, f"{reason}; not read: {unread}" if unread else reason)
 
 
 def _input_faults(params: Mapping[str, Any]) -> list[Fault]:
