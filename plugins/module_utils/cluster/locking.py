@@ -11,8 +11,12 @@ from typing import Any
 from ..call import Call
 from ..errors import Fault
 from . import leases
+from .arguments import CONNECTION
 from .leases import Claim
 from .session import opened
+
+#: Kept out of the run, which is shown and registered; who needs them finds them in the environment (C(holding)).
+_SECRET = ("api_key", "proxy")
 
 
 def lock(call: Call) -> dict[str, Any]:
@@ -32,6 +36,9 @@ def lock(call: Call) -> dict[str, Any]:
             leases.take(cluster, params["namespace"], names, claim, params["break_lock"], call.say)
             call.journal.note("lock", leases=names, broken=params["break_lock"])
         held = {"leases": names, "lease_seconds": params["seconds"], "namespace": params["namespace"]}
+        held["connection"] = {
+            name: params[name] for name in CONNECTION if name not in _SECRET and params[name] is not None
+        }
         return {"changed": False, "run": {**run, **held}}
 
 

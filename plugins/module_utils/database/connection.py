@@ -20,7 +20,7 @@ from typing import Any
 from ..deadline import Deadline
 from ..errors import Fault, OperatorError
 from ..naming import addresses
-from .refusals import explain, silent, unresolved
+from .refusals import Refused, explain, silent, unresolved
 from .target import APPLICATION, PORT, Target
 
 Row = dict[str, Any]
@@ -29,6 +29,20 @@ Ask = Callable[..., list[Row]]
 #: How much longer than the server's own timeout this waits for the server to say that it has passed.
 _GRACE_SECONDS = 2.0
 _CANCEL_SECONDS = 2.0
+#: How long a cancelled statement may take to clean up and say so.
+_CANCELLED_SECONDS = 10.0
+_CANCELLED = "57014"
+_TICK_SECONDS = 1.0
+
+
+class Overrun(OperatorError):
+    """A statement was still running at its deadline, and was cancelled."""
+
+    def __init__(self, target: Target, seconds: float) -> None:
+        said = f"{target.name} had not finished after {seconds:.0f} s, so this was cancelled."
+        super().__init__(
+            Fault("time_over", said[:1].upper() + said[1:], "Give it more max_minutes, or a quieter hour.")
+        )
 
 
 def library_missing() -> str | None:
@@ -110,6 +124,50 @@ class Database:
         with self.transaction(read_only=True) as ask:
             return ask(query, values)
 
+    @property
+    def backend(self) -> int:
+        """The pid of the server's process; a pooler tells another number."""
+        pid: int = self._connection.get_backend_pid()
+        return pid
+
+    def set(self, **settings: Any) -> None:
+        """Settings of this session, for a connection of its own that no pooler hands on (see C(at_length))."""
+        sql = self.sql
+        pairs = (sql.SQL("SET {} = {}").format(sql.Identifier(name), sql.Literal(v)) for name, v in settings.items())
+        self._run(sql.SQL("; ").join(pairs))
+
+    def at_length(self, statement: Any, deadline: Deadline, meanwhile: Callable[[], None]) -> None:
+        """Run one statement that stands in no transaction, such as VACUUM or CREATE INDEX CONCURRENTLY.
+
+        The server sets it no time: a lock_timeout ends such a statement while it waits for others' snapshots, and
+        leaves what it began. The deadline bounds it; C(meanwhile) is called about every second, and what it raises
+        ends the statement. Raises C(Overrun) once the deadline has passed, C(Refused) else.
+        """
+        self.set(statement_timeout=0, lock_timeout=0)
+        try:
+            with self._explained():
+                cursor = self._connection.cursor()  # psycopg2 wants it kept until the answer
+                cursor.execute(statement)
+                while not self._answered(_TICK_SECONDS):
+                    if deadline.expired:
+                        raise Overrun(self.target, deadline.seconds)
+                    meanwhile()
+        except BaseException as end:
+            self.stop()
+            if isinstance(end, Refused) and end.sqlstate == _CANCELLED:
+                raise Refused(_cancelled(self.target), _CANCELLED) from None
+            raise
+
+    def stop(self) -> None:
+        """Cancel what runs, if anything does, and wait until the server has cleaned up behind it."""
+        if self._connection.closed or not self._connection.isexecuting():
+            return
+        canceller = threading.Thread(target=self._cancel, daemon=True)
+        canceller.start()
+        canceller.join(_CANCEL_SECONDS)
+        with contextlib.suppress(self._psycopg2.Error, OperatorError):
+            self._wait(Deadline(_CANCELLED_SECONDS), connected=True)
+
     def close(self) -> None:
         """Close the connection; what still runs there is cancelled first, for as long as a cancellation may take."""
         if self._connection is None or self._connection.closed:
@@ -137,13 +195,21 @@ class Database:
             return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
     def _wait(self, deadline: Deadline, connected: bool = False) -> None:
+        while not self._answered(deadline.remaining):
+            if deadline.expired:
+                raise silent(self.target, deadline.seconds, connected)
+
+    def _answered(self, seconds: float) -> bool:
+        """Whether the server has answered, after at most so long."""
         extensions = self._psycopg2.extensions
         ready = {extensions.POLL_READ: select.POLLIN, extensions.POLL_WRITE: select.POLLOUT}
+        deadline = Deadline(seconds)
         while (state := self._connection.poll()) != extensions.POLL_OK:
             waiting = select.poll()
             waiting.register(self._connection.fileno(), ready[state])
             if not waiting.poll(deadline.remaining * 1000):
-                raise silent(self.target, deadline.seconds, connected)
+                return False
+        return True
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
@@ -153,6 +219,11 @@ class Database:
         except self._psycopg2.Error as fault:
             primary = fault.diag.message_primary if fault.pgcode else None
             raise explain(primary or str(fault), self.target, fault.pgcode or "") from None
+
+
+def _cancelled(target: Target) -> Fault:
+    said = f"Someone cancelled what this session did in {target.name} (pg_cancel_backend)."
+    return Fault("cancelled", said, "Ask who, then press again.")
 
 
 def _ways(target: Target, deadline: Deadline) -> dict[str, str]:

@@ -34,6 +34,15 @@ class DatabaseSession:
         """What is connected to."""
         return self.database.target
 
+    @contextlib.contextmanager
+    def another(self) -> Iterator[Database]:
+        """A second connection, for a long statement that this session's own connection looks at meanwhile."""
+        database = Database(self.target, *_timeouts(self.call))
+        try:
+            yield database
+        finally:
+            database.close()
+
 
 @contextlib.contextmanager
 def opened(call: Call, *input_faults: Fault | None) -> Iterator[DatabaseSession]:
@@ -49,8 +58,7 @@ def opened(call: Call, *input_faults: Fault | None) -> Iterator[DatabaseSession]
         raise OperatorError([*faults, *fault.faults]) from fault
     if faults:
         raise OperatorError(faults)
-    timeouts = (call.params[f"{each}_timeout_seconds"] for each in ("connect", "statement", "lock"))
-    database = Database(target, *timeouts)
+    database = Database(target, *_timeouts(call))
     try:
         yield DatabaseSession(call, database)
     except Interrupted as stop:
@@ -58,3 +66,7 @@ def opened(call: Call, *input_faults: Fault | None) -> Iterator[DatabaseSession]
         raise
     finally:
         database.close()
+
+
+def _timeouts(call: Call) -> Iterator[float]:
+    return (call.params[f"{each}_timeout_seconds"] for each in ("connect", "statement", "lock"))
