@@ -11,28 +11,35 @@ asked at the address that its users have.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
+from urllib.parse import urljoin
 
 from .call import Call
 from .cluster import paths, revisions, snapshot
 from .cluster.client import Cluster
-from .cluster.session import opened
+from .cluster.session import Session, opened
 from .deadline import Deadline
+from .lines import Line
 from .signals import http, response
 from .verdict import Verdict, worst
+from .wording import counted
 
 POLL_SECONDS = 0.5
 MOST_AT_ONCE = 8
 
+Endpoint = Mapping[str, Any]
+
 
 @dataclass(frozen=True)
 class Checkup:
-    """One look at a service: a verdict by endpoint, and the pods that answered well."""
+    """One look at a service: a verdict by endpoint, which of these are the pods', and the pods that answered well."""
 
     by_endpoint: dict[str, Verdict]
+    of_pods: dict[str, Verdict]
     serving_pods: list[str]
 
     @property
@@ -41,24 +48,42 @@ class Checkup:
         judged = worst(self.by_endpoint.values())
         return Verdict("pass", f"all {len(self.by_endpoint)} endpoints are healthy") if judged.passed else judged
 
+    @property
+    def lines(self) -> list[Line]:
+        """One line for each address of the users, and one for all pods."""
+        judged = worst(self.of_pods.values(), "no pod was asked")
+        if judged.passed:
+            slowest = max(int(each.evidence.get("milliseconds", 0)) for each in self.of_pods.values())
+            judged = Verdict("pass", f"all {counted(len(self.of_pods), 'pod')} healthy, the slowest after {slowest} ms")
+        evidence = {name: {"status": each.status, **each.evidence} for name, each in self.of_pods.items()}
+        others = [
+            Line(name, _with_time(verdict)) for name, verdict in self.by_endpoint.items() if name not in self.of_pods
+        ]
+        return [*others, Line("pods answer", replace(judged, evidence=evidence))]
+
 
 def health(call: Call) -> dict[str, Any]:
     """Ask every ready pod and the service; repeat until all pass or C(settle_seconds) are over."""
     with opened(call) as session:
-        cluster, held = session.cluster, session.held
         pods = call.params["pods"]
         if pods is None:
-            found = snapshot.read(cluster, *session.workload)
-            pods = revisions.ready_names(found.pods)
+            found = snapshot.read(session.cluster, *session.workload)
+            pods = sorted(pod["metadata"]["name"] for pod in found.pods if revisions.pod_is_ready(pod))
         deadline = Deadline(call.params["settle_seconds"])
-        checkup = look(cluster, call.params, pods, forward=not call.check_mode)
+        checkup = look(session, pods)
         while not checkup.verdict.passed and not deadline.expired:
-            held.renew_if_due()
+            session.held.renew_if_due()
             time.sleep(min(POLL_SECONDS, deadline.remaining))
-            checkup = look(cluster, call.params, pods, forward=not call.check_mode)
+            checkup = look(session, pods)
     verdict = checkup.verdict
     endpoints = [
-        {"endpoint": name, "status": each.status, "reason": each.reason} for name, each in checkup.by_endpoint.items()
+        {
+            "endpoint": name,
+            "status": each.status,
+            "reason": each.reason,
+            "milliseconds": each.evidence.get("milliseconds"),
+        }
+        for name, each in checkup.by_endpoint.items()
     ]
     call.say(f"health: {verdict.status}: {verdict.reason}")
     call.journal.note("health", moment=call.params["moment"], verdict=verdict.status, endpoints=endpoints)
@@ -66,43 +91,86 @@ def health(call: Call) -> dict[str, Any]:
         "changed": False,
         "verdict": verdict.as_result(),
         "endpoints": endpoints,
+        "lines": [line.as_result() for line in checkup.lines],
         "serving_pods": checkup.serving_pods,
         "msg": f"{verdict.status}: {verdict.reason}",
     }
 
 
-def look(cluster: Cluster, params: Mapping[str, Any], pods: list[str], forward: bool) -> Checkup:
-    """Ask all endpoints once, side by side; C(forward) allows a port-forward where the pod proxy cannot ask."""
-    endpoint, namespace = params["endpoint"], params["namespace"]
+def look(session: Session, pods: list[str]) -> Checkup:
+    """Ask all endpoints once, side by side."""
+    params = session.params
+    endpoint: Endpoint = params["endpoint"]
+    forward = not session.call.check_mode  # a port-forward counts as a write
+    ask = partial(_ask_pod, session.cluster, params["namespace"], forward)
     with ThreadPoolExecutor(MOST_AT_ONCE) as pool:
-        of_users = pool.submit(_ask_service, endpoint) if endpoint["url"] else None
-        of_pods = list(pool.map(lambda pod: _ask_pod(cluster, endpoint, namespace, pod, forward), pods))
-    found = {f"pod {pod}": verdict for pod, verdict in zip(pods, of_pods, strict=True)}
+        of_users = {each["url"]: pool.submit(_timed, partial(_ask_address, each)) for each in _addresses(endpoint)}
+        within = {
+            f"{each['path']} of pod {pod}": pool.submit(_timed, partial(ask, each, pod))
+            for pod in pods[:1]
+            for each in _without_address(endpoint)
+        }
+        judged = list(pool.map(lambda pod: _timed(partial(ask, endpoint, pod)), pods))
+    of_pods = {f"pod {pod}": verdict for pod, verdict in zip(pods, judged, strict=True)}
     if not pods:
-        found["pods"] = Verdict("fail", "no pod is ready")
-    if of_users:
-        found[endpoint["url"]] = of_users.result()
-    return Checkup(found, [pod for pod, verdict in zip(pods, of_pods, strict=True) if verdict.passed])
+        of_pods["pods"] = Verdict("fail", "no pod is ready")
+    others = {name: asked.result() for name, asked in {**of_users, **within}.items()}
+    serving = [pod for pod, verdict in zip(pods, judged, strict=True) if verdict.passed]
+    return Checkup({**of_pods, **others}, of_pods, serving)
 
 
-def _ask_service(endpoint: Mapping[str, Any]) -> Verdict:
+def _addresses(endpoint: Endpoint) -> list[Endpoint]:
+    """The users' address, and the further endpoints there; one with an address of its own is asked in any case."""
+    base = endpoint["url"]
+    first = [endpoint] if base else []
+    more = [
+        {**endpoint, **each, "url": each["url"] or urljoin(base, each["path"])}
+        for each in endpoint["more"] or []
+        if base or each["url"]
+    ]
+    return [*first, *more]
+
+
+def _without_address(endpoint: Endpoint) -> list[Endpoint]:
+    """The further endpoints of a service that has no address: one pod answers for all."""
+    return [{**endpoint, **each} for each in endpoint["more"] or [] if not endpoint["url"] and not each["url"]]
+
+
+def _timed(ask: Callable[[], Verdict]) -> Verdict:
+    """The verdict with how long the answer took."""
+    began = time.monotonic()
+    verdict = ask()
+    return replace(verdict, evidence={**verdict.evidence, "milliseconds": round(1000 * (time.monotonic() - began))})
+
+
+def _with_time(verdict: Verdict) -> Verdict:
+    if not verdict.passed:
+        return verdict
+    return replace(verdict, reason=f"{verdict.reason}, after {verdict.evidence.get('milliseconds')} ms")
+
+
+def _ask_address(endpoint: Endpoint) -> Verdict:
     url = endpoint["url"]
     answer = http.get(url, endpoint["timeout_seconds"])
-    return answer if isinstance(answer, Verdict) else response.judge(url, *answer, endpoint["expect"] or {})
+    return answer if isinstance(answer, Verdict) else _judged(url, *answer, endpoint)
 
 
-def _ask_pod(cluster: Cluster, endpoint: Mapping[str, Any], namespace: str, pod: str, forward: bool) -> Verdict:
-    who, expect, timeout = f"pod {pod}", endpoint["expect"] or {}, endpoint["timeout_seconds"]
-    port, path = endpoint["port"], endpoint["path"]
+def _ask_pod(cluster: Cluster, namespace: str, forward: bool, endpoint: Endpoint, pod: str) -> Verdict:
+    """Ask one pod; C(forward) allows a port-forward where the pod proxy cannot ask."""
+    who, timeout, port, path = f"pod {pod}", endpoint["timeout_seconds"], endpoint["port"], endpoint["path"]
     if port == 0:
         return Verdict("pass", f"{who} is ready (it serves no HTTP)")
     status, body, answered_by = cluster.proxied(paths.pod_proxy(namespace, pod, port, path), timeout)
     if answered_by == "service":
-        return response.judge(who, status, body, expect)
+        return _judged(who, status, body, endpoint)
     refusal = response.judge_refusal(who, status, body)
     if refusal.status != "unknown" or not forward:
         return refusal
     status, answer = cluster.forwarded(namespace, pod, port, path, timeout)
     if status == 0:
         return Verdict("unknown", f"{refusal.reason}; {answer}", refusal.evidence)
-    return response.judge(who, status, answer, expect)
+    return _judged(who, status, answer, endpoint)
+
+
+def _judged(who: str, status: int, body: str, endpoint: Endpoint) -> Verdict:
+    return response.judge(who, status, body, endpoint["expect"] or {}, endpoint.get("statuses") or ())

@@ -47,6 +47,29 @@ options:
         description: How long one answer may take.
         type: float
         default: 3
+      more:
+        description:
+          - Further endpoints, each judged by itself. They are asked at the users' address; where there is none, one pod
+            is asked.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          path:
+            description: Its path.
+            type: str
+          url:
+            description: Its whole address, where that is not the users' address with O(endpoint.more[].path).
+            type: str
+          expect:
+            description: Values by dotted path that a healthy body has.
+            type: dict
+            default: {}
+          statuses:
+            description: Statuses that are healthy, such as V(401) of an endpoint that wants a key; without it, any 2xx.
+            type: list
+            elements: int
+            default: []
   settle_seconds:
     description: How long to ask again while something does not pass.
     type: float
@@ -105,6 +128,14 @@ endpoints:
     reason:
       description: One sentence.
       type: str
+    milliseconds:
+      description: How long it took to ask.
+      type: int
+lines:
+  description: One line for each address of the users and each further endpoint, and one for all pods.
+  returned: success
+  type: list
+  elements: dict
 serving_pods:
   description: Names of the pods that answered well.
   returned: success
@@ -132,6 +163,18 @@ MODULE = Module(
                 "expect": {"type": "dict", "default": {}},
                 "url": {"type": "str"},
                 "timeout_seconds": {"type": "float", "default": 3},
+                "more": {
+                    "type": "list",
+                    "elements": "dict",
+                    "default": [],
+                    "options": {
+                        "path": {"type": "str"},
+                        "url": {"type": "str"},
+                        "expect": {"type": "dict", "default": {}},
+                        "statuses": {"type": "list", "elements": "int", "default": []},
+                    },
+                    "required_one_of": [("path", "url")],
+                },
             },
         },
         "settle_seconds": {"type": "float", "default": 0},

@@ -61,3 +61,8 @@ def path(kind: str, namespace: str, name: str | None = None, subresource: str | 
 def pod_proxy(namespace: str, pod: str, port: int | str, url_path: str) -> str:
     """The API server's proxy to one port of one pod."""
     return f"{path('Pod', namespace, pod)}:{port}/proxy/{url_path.lstrip('/')}"
+
+
+def service_proxy(namespace: str, service: str) -> str:
+    """The API server's proxy to one port of a Service, named C(NAME:PORT)."""
+    return f"{path('Service', namespace, service)}/proxy".replace("%3A", ":")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from ..redaction import redact, redact_text
@@ -18,13 +18,18 @@ from ..verdict import Verdict
 _REFUSED = re.compile(r"connection refused|EOF|reset by peer|malformed HTTP", re.IGNORECASE)
 
 
-def judge(who: str, status: int, body: str, expect: Mapping[str, Any]) -> Verdict:
+def judge(who: str, status: int, body: str, expect: Mapping[str, Any], statuses: Collection[int] = ()) -> Verdict:
     """The verdict on one answer; C(expect) maps dotted JSON paths to the values that healthy ones have.
+
+    C(statuses) are those that a healthy service answers with, such as the 401 of an endpoint that wants a key; without
+    them any 2xx is.
 
     A 200 with C("database": "disconnected") fails; a status of 0 (no answer at all) fails, since users got none either.
     """
     if status == 0:
         return Verdict("fail", f"{who} gives no answer: {redact_text(body)}", {"status": status})
+    if statuses and status in statuses and not 200 <= status < 300:
+        return Verdict("pass", f"{who} answers {status}, as it shall", {"status": status})
     shown = {"status": status, "body": redact_text(body[:500])}
     loaded = _loaded(body)
     wrong = [
@@ -32,7 +37,7 @@ def judge(who: str, status: int, body: str, expect: Mapping[str, Any]) -> Verdic
         for path, wanted in sorted(expect.items())
         if (found := _at(loaded, path)) != wanted
     ]
-    if not 200 <= status < 300:
+    if status not in statuses if statuses else not 200 <= status < 300:
         dependencies = f" ({'; '.join(wrong)})" if loaded is not None and wrong else ""
         return Verdict("fail", f"{who} answers {status}{dependencies}", shown)
     if expect and loaded is None:

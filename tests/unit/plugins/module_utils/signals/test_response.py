@@ -104,3 +104,8 @@ def test_only_a_refusal_is_an_answer(message: str, verdict: str, wrapped: bool) 
     judged = judge_refusal("pod api-1", 503, body(content))
     assert judged.status == verdict
     assert message in judged.reason
+
+
+@pytest.mark.parametrize(("status", "verdict"), [(401, "pass"), (200, "fail"), (500, "fail"), (0, "fail")])
+def test_an_endpoint_that_wants_a_key_refuses_in_health(status: int, verdict: str) -> None:
+    assert judge("api", status, "", {}, [401]).status == verdict
