@@ -5,15 +5,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
+import socket
 import threading
 import tracemalloc
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from kubernetes.client import ApiClient, Configuration
 
+from ansible_collections.linkops.runbooks.plugins.module_utils.cluster.client import ApiFault
 from ansible_collections.linkops.runbooks.plugins.module_utils.cluster.client import Cluster as Client
 from ansible_collections.linkops.runbooks.plugins.module_utils.cluster.connection import connect
 from ansible_collections.linkops.runbooks.plugins.module_utils.deadline import Deadline
@@ -255,3 +260,49 @@ def test_a_signal_ends_it_at_once(shared: Ground, api: Service, tmp_path: Path) 
     threading.Event().wait(2)
     running.signal(signal.SIGTERM)
     assert running.wait(60).rc != 0
+
+
+@contextlib.contextmanager
+def listening(answer: bytes) -> Iterator[tuple[Any, list[bytes]]]:
+    """An API client of a server that gives this answer, and then nothing more; and what it was asked."""
+    asked: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    connection = server.accept()[0]
+                    asked.append(connection.recv(65536))
+                    connection.sendall(answer)
+                    asked.append(connection.recv(65536))  # until the client goes
+
+        threading.Thread(target=serve, daemon=True).start()
+        configuration = Configuration(host=f"http://127.0.0.1:{server.getsockname()[1]}")
+        configuration.api_key = {"authorization": "Bearer of-this-address-alone"}
+        yield Client(ApiClient(configuration), "elsewhere"), asked
+
+
+def test_a_server_that_is_silent_does_not_hold_the_run() -> None:
+    with listening(b"") as (client, asked):
+        ending = client.executed("default", "pod", "api", ["true"], Deadline(1), 1000, threading.Event())
+    assert "may have run" in ending.lost
+    assert ending.status == b""
+    assert b"User-Agent: linkops.runbooks" in asked[0]
+
+
+def test_a_redirect_does_not_get_the_credentials() -> None:
+    with listening(b"") as (other, elsewhere):
+        moved = f"HTTP/1.1 302 Found\r\nLocation: {other.host}/\r\nContent-Length: 0\r\n\r\n".encode()
+        with listening(moved) as (client, asked):
+            ending = client.executed("default", "pod", "api", ["true"], Deadline(5), 1000, threading.Event())
+        assert b"of-this-address-alone" in asked[0]
+        assert elsewhere == []
+    assert ending.lost
+
+
+def test_what_the_api_server_refuses_is_told_in_its_words() -> None:
+    with (
+        listening(b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 4\r\n\r\noops") as (client, _asked),
+        pytest.raises(ApiFault, match=r"answered 500 to GET .*/exec: oops"),
+    ):
+        client.executed("default", "pod", "api", ["true"], Deadline(5), 1000, threading.Event())
