@@ -15,11 +15,11 @@ from .revisions import Revision, images
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
-def reverters(workload: Mapping[str, Any], target: Revision) -> list[str]:
-    """Sentences naming each thing that would bring the left version back, with the command that pauses it.
+def owners(workload: Mapping[str, Any], what: str, helm: str) -> list[str]:
+    """Sentences naming each tool that would bring C(what) back, with the command that pauses it, or C(helm) to do.
 
     Labels and annotations are those that the tools document: Argo CD resource tracking, Flux kustomize and helm
-    controllers, Helm 3 ownership metadata, and kubectl's last-applied configuration.
+    controllers, Helm 3 ownership metadata.
     """
     metadata = workload["metadata"]
     labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
@@ -29,28 +29,32 @@ def reverters(workload: Mapping[str, Any], target: Revision) -> list[str]:
     )
     if argo:
         sentences.append(
-            f"Argo CD application {argo} owns it and will sync the left version back; pause it with: "
+            f"Argo CD application {argo} owns it and will sync {what} back; pause it with: "
             f"argocd app set {argo} --sync-policy none"
         )
     if name := labels.get("kustomize.toolkit.fluxcd.io/name"):
         namespace = labels.get("kustomize.toolkit.fluxcd.io/namespace", "flux-system")
         sentences.append(
-            f"Flux kustomization {name} owns it and will reconcile the left version back; pause it with: "
+            f"Flux kustomization {name} owns it and will reconcile {what} back; pause it with: "
             f"flux suspend kustomization {name} -n {namespace}"
         )
     if name := labels.get("helm.toolkit.fluxcd.io/name"):
         namespace = labels.get("helm.toolkit.fluxcd.io/namespace", metadata["namespace"])
         sentences.append(
-            f"Flux HelmRelease {name} owns it and will reconcile the left version back; pause it with: "
+            f"Flux HelmRelease {name} owns it and will reconcile {what} back; pause it with: "
             f"flux suspend helmrelease {name} -n {namespace}"
         )
     elif name := annotations.get("meta.helm.sh/release-name"):
         namespace = annotations.get("meta.helm.sh/release-namespace", metadata["namespace"])
-        sentences.append(
-            f"Helm release {name} owns it and its next upgrade brings the left version back; make Helm agree with: "
-            f"helm rollback {name} -n {namespace}"
-        )
-    applied = _applied_images(annotations.get(LAST_APPLIED, ""))
+        command = helm.format(name=name, namespace=namespace)
+        sentences.append(f"Helm release {name} owns it and its next upgrade brings {what} back; {command}")
+    return sentences
+
+
+def reverters(workload: Mapping[str, Any], target: Revision) -> list[str]:
+    """Sentences naming each thing that would bring the left version back after a rollback to C(target)."""
+    sentences = owners(workload, "the left version", "make Helm agree with: helm rollback {name} -n {namespace}")
+    applied = _applied_images(workload)
     if applied and applied != {name: image for name, image in target.images.items() if name in applied}:
         shown = ", ".join(sorted(set(applied.values())))
         sentences.append(
@@ -59,6 +63,15 @@ def reverters(workload: Mapping[str, Any], target: Revision) -> list[str]:
             "kubectl diff -f MANIFEST"
         )
     return sentences
+
+
+def applied_template(workload: Mapping[str, Any]) -> dict[str, Any]:
+    """The pod template of the manifest that kubectl applied last; anybody may have edited it, so unreadable is none."""
+    try:
+        found = json.loads((workload["metadata"].get("annotations") or {})[LAST_APPLIED])["spec"]["template"]
+    except (ValueError, KeyError, TypeError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def last_writers(workload: Mapping[str, Any]) -> str:
@@ -71,10 +84,10 @@ def last_writers(workload: Mapping[str, Any]) -> str:
     )
 
 
-def _applied_images(text: str) -> dict[str, str]:
-    """Image by container of an applied manifest; anybody may have edited it, so unreadable is none."""
+def _applied_images(workload: Mapping[str, Any]) -> dict[str, str]:
+    """Image by container of an applied manifest."""
     try:
-        applied = images(json.loads(text)["spec"]["template"])
+        applied = images(applied_template(workload))
         return {name: image for name, image in applied.items() if isinstance(image, str)}
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (KeyError, TypeError, AttributeError):
         return {}

@@ -107,11 +107,11 @@ def paused(workload: Mapping[str, Any], act: str) -> Fault | None:
 def edit(workload: Mapping[str, Any], known: Sequence[Revision], template: Mapping[str, Any]) -> Change:
     """Plan the change to an edited template; one that an earlier revision had goes back to that revision."""
     source = revisions.active_revision(known)
-    wanted = revisions.bare_template(template)
-    if wanted == revisions.bare_template(workload["spec"]["template"]):
+    wanted = revisions.comparable(template)
+    if wanted == revisions.comparable(workload["spec"]["template"]):
         return Change(source, source)
-    target = next((each for each in reversed(known) if each.template == wanted), None)
-    return Change(source, target, template_patch(workload, template))
+    target = next((each for each in reversed(known) if revisions.comparable(each.template) == wanted), None)
+    return Change(source, target, template_patch(workload, target.template if target else template))
 
 
 def template_patch(workload: Mapping[str, Any], template: Mapping[str, Any]) -> list[dict[str, Any]]:

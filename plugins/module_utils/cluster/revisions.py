@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from . import marks
+from . import marks, quantities
 
 REVISION = "deployment.kubernetes.io/revision"
 REVISION_HISTORY = "deployment.kubernetes.io/revision-history"
@@ -94,6 +94,20 @@ def bare_template(template: Object) -> dict[str, Any]:
     return {**bare, "metadata": {**metadata, "labels": labels}}
 
 
+def comparable(template: Object) -> dict[str, Any]:
+    """A bare template with the resources of its containers as numbers.
+
+    The API server keeps "268435456" and "256Mi" as they were written, and a Deployment's controller takes them for the
+    same (kubernetes/kubernetes:pkg/controller/deployment/util/deployment_util.go, EqualIgnoreHash).
+    """
+    bare = bare_template(template)
+    spec = {**(bare.get("spec") or {})}
+    for key in ("containers", "initContainers"):
+        if spec.get(key):
+            spec[key] = [{**each, "resources": _amounts(each.get("resources") or {})} for each in spec[key]]
+    return {**bare, "spec": spec}
+
+
 def owned(objects: Iterable[Object], owner: Object) -> list[Object]:
     """Those controlled by the owner; a label selector finds strangers too, the owner's uid does not."""
     uid = owner["metadata"]["uid"]
@@ -172,6 +186,15 @@ def pods_of(revision: Revision, pods: Iterable[Object]) -> list[Object]:
     return [pod for pod in pods if pod_hash(pod) in (revision.certified, revision.name)]
 
 
+def _amounts(resources: Object) -> dict[str, Any]:
+    return {
+        part: {name: quantities.value(amount) for name, amount in (entry or {}).items()}
+        if part in ("limits", "requests")
+        else entry
+        for part, entry in resources.items()
+    }
+
+
 def _is_image(image: str, wanted: str) -> bool:
     return image == wanted or image.endswith((f":{wanted}", f"/{wanted}", f"@{wanted}"))
 
@@ -181,8 +204,8 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 
 def _active_name(workload: Object, history: Iterable[Object]) -> str:
-    wanted = bare_template(workload["spec"]["template"])
-    matching = [each for each in history if bare_template(_template(each)) == wanted]
+    wanted = comparable(workload["spec"]["template"])
+    matching = [each for each in history if comparable(_template(each)) == wanted]
     return str(max(matching, key=_number)["metadata"]["name"]) if matching else ""
 
 

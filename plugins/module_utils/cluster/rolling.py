@@ -91,10 +91,18 @@ def source_served(session: Session, found: Snapshot, source: Revision | None) ->
     return source is not None and bool(revisions.ready_names(revisions.pods_of(source, found.pods)))
 
 
-def see_through(session: Session, found: Snapshot, planned: Change, replan: Replan, served: bool) -> dict[str, Any]:
+def see_through(
+    session: Session,
+    found: Snapshot,
+    planned: Change,
+    replan: Replan,
+    served: bool,
+    undo: Callable[[], None] | None = None,
+) -> dict[str, Any]:
     """Write and watch what was planned, and return a failed rollout to the version that was left, if that C(served).
 
-    C(replan) plans anew on a workload that somebody changed in between. Returns the fields that
+    C(replan) plans anew on a workload that somebody changed in between; C(undo) takes back what else belongs to the
+    change, before pods of the version that was left start again. Returns the fields that
     M(linkops.runbooks.workload_rollback) documents, C(failed) among them.
     """
     deadline = Deadline(session.params["deadline_seconds"])
@@ -114,7 +122,7 @@ def see_through(session: Session, found: Snapshot, planned: Change, replan: Repl
         told += f' Its last words: "{words}".' if words else ""
     forbidden = _stays(move, watched, served)
     left = f"{told} {forbidden} State left: {_state(watched)}."
-    back = {"msg": left} if forbidden else _return(session, move, told)
+    back = {"msg": left} if forbidden else _return(session, move, told, undo)
     verdict = Verdict("fail", told if forbidden else back["msg"])
     return {**outcome, **back, "failed": True, "verdict": verdict.as_result()}
 
@@ -227,7 +235,7 @@ def _stays(move: Move, watched: Watched, served: bool) -> str:
     return ""
 
 
-def _return(session: Session, move: Move, told: str) -> dict[str, Any]:
+def _return(session: Session, move: Move, told: str, undo: Callable[[], None] | None) -> dict[str, Any]:
     """Go back to the revision that was left, watched as well."""
     source = move.source
     if source is None:
@@ -236,6 +244,8 @@ def _return(session: Session, move: Move, told: str) -> dict[str, Any]:
     session.call.say(f"returning to revision {source.number}, which was serving")
     deadline = Deadline(session.params["deadline_seconds"])
     try:
+        if undo:
+            undo()
         found = snapshot.read(session.cluster, namespace, kind, name, with_pods=False)
         back = next((each for each in found.revisions if each.name == source.name), None)
         if back is None:
