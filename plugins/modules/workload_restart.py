@@ -10,10 +10,13 @@ module: workload_restart
 short_description: Restart the pods of a workload, once for each key
 version_added: 0.1.0
 description:
-  - Gives the pod template a new C(kubectl.kubernetes.io/restartedAt), as C(kubectl rollout restart) does, with the key
-    beside it, and watches until the rollout is done as C(kubectl rollout status) defines it, or until the first fatal
-    reason.
-  - A failed rollout leaves evidence and is returned to the revision that was left, if that one was serving.
+  - By V(rollout) it gives the pod template a new C(kubectl.kubernetes.io/restartedAt), as C(kubectl rollout restart)
+    does, with the key beside it, and watches until the rollout is done as C(kubectl rollout status) defines it, or
+    until the first fatal reason. A failed rollout leaves evidence and is returned to the revision that was left, if
+    that one was serving.
+  - By V(evict) it evicts one pod after the other, each when its predecessor's replacement is ready, and honours
+    PodDisruptionBudgets. Nothing surges. Key and start time stand on the workload, and pods created since are not due.
+    It stops at the first pod that will not get ready.
   - Refuses a paused workload, one that another rollout changes, one with 0 replicas, one whose strategy would take all
     pods down without O(confirm), and one whose pods the API server would refuse, which a dry run asks.
   - In check mode everything is checked and planned, and nothing is written.
@@ -30,6 +33,12 @@ options:
         restarts no second time while it stands there.
     type: str
     required: true
+  method:
+    description:
+      - How. V(evict) is for workloads that must not surge, and for those whose strategy is C(OnDelete).
+    type: str
+    choices: [rollout, evict]
+    default: rollout
   not_before:
     description:
       - Leave pods alone that were created since this moment, a time with its zone (V(2026-03-05T09:00:00Z)) or a
@@ -42,7 +51,8 @@ options:
     type: str
   deadline_seconds:
     description:
-      - How long the rollout may take, and after a failure the return again.
+      - How long the rollout may take, and after a failure the return again. With O(method=evict), how long each pod may
+        take, from the first attempt to evict it until its replacement is ready.
     type: int
     default: 300
   crash_restarts:
@@ -63,7 +73,7 @@ options:
     default: true
 attributes:
   idempotent:
-    details: A key that the pod template bears already changes nothing; the rollout is watched.
+    details: A key that stands on the pod template, or on the workload without a pod that is due, changes nothing.
 """
 
 EXAMPLES = r"""
@@ -133,6 +143,11 @@ from_pods_left:
   description: Pods that still run the revision that was left, as a partition has it.
   returned: after a watch
   type: int
+evicted_pods:
+  description: Names of the pods that were evicted.
+  returned: after a watch, with O(method=evict)
+  type: list
+  elements: str
 ready_pods:
   description: Names of the pods that are ready.
   returned: when a plan was possible
@@ -200,6 +215,7 @@ MODULE = Module(
         **RUN,
         **WORKLOAD,
         "key": {"type": "str", "required": True, "no_log": False},
+        "method": {"type": "str", "choices": ["rollout", "evict"], "default": "rollout"},
         "not_before": {"type": "str"},
         "confirm": {"type": "str"},
         "deadline_seconds": {"type": "int", "default": 300},

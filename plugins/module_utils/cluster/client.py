@@ -17,7 +17,7 @@ import re
 import threading
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -70,12 +70,15 @@ class Cluster:
         self.host: str = api.configuration.host
         self._api = api
         self._persist: Deadline | None = None
-        self._told: datetime | None = None
+        self._told: tuple[datetime, float] | None = None
 
     @property
     def now(self) -> datetime:
-        """The API server's clock as its last answer told it, to the second; before any answer, this machine's."""
-        return self._told or datetime.now(UTC)
+        """The API server's clock as its last answer told it, never ahead; before any answer, this machine's."""
+        if self._told is None:
+            return datetime.now(UTC)
+        told, at = self._told
+        return told + timedelta(seconds=time.monotonic() - at)
 
     def persist(self, deadline: Deadline) -> None:
         """From now on (the first write) retry transient faults until the deadline."""
@@ -104,6 +107,10 @@ class Cluster:
     def create(self, path: str, body: Mapping[str, Any], **query: str) -> dict[str, Any]:
         """Create an object; C(query) may hold dryRun."""
         return self._json("POST", path, body=body, query=query)
+
+    def create_once(self, path: str, body: Mapping[str, Any]) -> None:
+        """Create without any retry, where a refusal such as 429 is an answer that the caller waits on."""
+        self._checked(self._once("POST", path, body=body), "POST", path)
 
     def patch(self, path: str, body: Any, content_type: str = JSON_PATCH, **query: str) -> dict[str, Any]:
         """Patch an object; preconditions stand in the patch."""
@@ -272,7 +279,7 @@ class Cluster:
 
     def _checked(self, answer: Any, method: str, path: str) -> Any:
         with contextlib.suppress(TypeError, ValueError):
-            self._told = parsedate_to_datetime(answer.headers.get("Date"))
+            self._told = parsedate_to_datetime(answer.headers.get("Date")), time.monotonic()
         if 200 <= answer.status < 300:
             return answer
         message = _message(answer.data if isinstance(answer.data, bytes) else answer.read())

@@ -10,6 +10,7 @@ Admission answers as it would in earnest: LimitRange, ResourceQuota, Pod Securit
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -19,7 +20,13 @@ from ..verdict import Verdict
 from . import paths
 from .client import ApiFault, Cluster
 
+with contextlib.suppress(ImportError):  # connect() has reported it
+    from kubernetes.utils.quantity import parse_quantity
+
 # The authorizer's words (kubernetes/apiserver:pkg/endpoints/handlers/responsewriters/errors.go); admission's differ.
+# and those of a quota (kubernetes/apiserver:pkg/admission/plugin/resourcequota/controller.go).
+_QUOTA = re.compile(r"exceeded quota: (?P<name>[^,]+), requested: (.+), used: (?P<used>.+), limited: (?P<limited>.+)$")
+_NO_DRY_RUN = "does not support dry run"
 _NO_RIGHT = re.compile(r'^pods is forbidden: User "')
 
 
@@ -31,10 +38,26 @@ def ask(cluster: Cluster, workload: Mapping[str, Any], template: Mapping[str, An
     except ApiFault as fault:
         if fault.status == 403 and _NO_RIGHT.match(fault.message):
             return Verdict("unknown", "whether its pods can be created was not asked: no right to create pods")
+        if _NO_DRY_RUN in fault.message:
+            return Verdict("unknown", f"whether its pods can be created was not asked: {fault.message.rstrip('.')}")
         if fault.status in (400, 403, 422):
             return Verdict("fail", fault.message.rstrip("."))
         raise
     return Verdict("pass", "its pods can be created")
+
+
+def in_place(verdict: Verdict) -> Verdict:
+    """The verdict for pods that go before their replacements come: a quota that is full has room for these."""
+    found = _QUOTA.search(verdict.reason) if verdict.status == "fail" else None
+    if found is None:
+        return verdict
+    limits = _amounts(found["limited"])
+    if any(amount > limits[name] for name, amount in _amounts(found["used"]).items() if name in limits):
+        return verdict
+    return Verdict(
+        "unknown",
+        f"quota {found['name']} is full (used {found['used']}): a replacement comes only once its predecessor is gone",
+    )
 
 
 def refusal(verdict: Verdict, name: str) -> Fault | None:
@@ -59,5 +82,19 @@ def pod(workload: Mapping[str, Any], template: Mapping[str, Any]) -> dict[str, A
             "labels": metadata.get("labels") or {},
             "annotations": metadata.get("annotations") or {},
         },
-        "spec": template["spec"],
+        "spec": _with_claims(workload, template["spec"]),
     }
+
+
+def _with_claims(workload: Mapping[str, Any], spec: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A StatefulSet's pods mount volumes that its controller adds, one for each claim template."""
+    names = [each["metadata"]["name"] for each in workload["spec"].get("volumeClaimTemplates") or []]
+    if not names:
+        return spec
+    own = [each for each in spec.get("volumes") or [] if each["name"] not in names]
+    return {**spec, "volumes": [*own, *({"name": n, "persistentVolumeClaim": {"claimName": n}} for n in names)]}
+
+
+def _amounts(text: str) -> dict[str, Any]:
+    """The amounts of a quota's message, such as C(pods=2,requests.cpu=40m)."""
+    return {name: parse_quantity(value) for name, _, value in (each.partition("=") for each in text.split(","))}

@@ -22,6 +22,8 @@ except ImportError:  # connect() has reported it
     HTTPError = OSError  # type: ignore[assignment,misc]
 
 RECONNECT_SECONDS = 0.2
+#: A watch is renewed this often, so that a connection that died in silence is not listened to for longer.
+LONGEST_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,8 @@ class Feed:
         if not version:
             self._changes.put(Change(kind, "RESET"))
         since = {"resourceVersion": version} if version else {}
-        answer = self._cluster.stream(path, self._deadline.remaining, allowWatchBookmarks="true", **since, **query)
+        seconds = min(self._deadline.remaining, LONGEST_SECONDS)
+        answer = self._cluster.stream(path, seconds, allowWatchBookmarks="true", **since, **query)
         for event in events(answer):
             if self._closed.is_set():
                 break

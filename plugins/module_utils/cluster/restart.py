@@ -6,13 +6,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ..call import Call
 from ..errors import Fault, OperatorError
 from ..redaction import redact
-from . import creation, restarting, revisions, rolling, snapshot
+from . import budgets, creation, eviction, restarting, revisions, rolling, snapshot
 from .restarting import Restart, Wish
+from .revisions import Object
+from .rights import right
 from .session import Session, opened
 from .snapshot import Snapshot
 
@@ -22,18 +25,18 @@ def restart(call: Call) -> dict[str, Any]:
     params = call.params
     with opened(call, restarting.key_fault(params["key"])) as session:
         found, planned, wish = _survey(session)
-        for sentence in planned.warnings:
-            call.warn(sentence)
         result = _described(found, planned)
         if call.check_mode:
-            return {**result, "changed": planned.changed, "msg": _intention(planned, wish)}
+            return {**result, "changed": planned.acts, "msg": _intention(planned, wish)}
         call.journal.note("plan", key=wish.key, method=wish.method, **result["plan"])
         if planned.settled:
             call.say(planned.settled)
 
         def replan(again: Snapshot) -> Restart:
-            return _planned(session, again, found, wish)
+            return _planned(session, again, found.pods, wish)
 
+        if wish.method == "evict":
+            return {**result, **eviction.evict_all(session, found, planned, replan)}
         served = rolling.source_served(session, found, planned.source)
         return {**result, **rolling.see_through(session, found, planned, replan, served)}
 
@@ -41,46 +44,67 @@ def restart(call: Call) -> dict[str, Any]:
 def _survey(session: Session) -> tuple[Snapshot, Restart, Wish]:
     """Everything there is to know before a write; what stands against it is raised in one go."""
     params = session.params
-    with rolling.prechecked(session):
+    evicting = params["method"] == "evict"
+    more = (right("create", "Pod", "eviction"), right("list", "PodDisruptionBudget")) if evicting else ()
+    with rolling.prechecked(session, *more):
         found = snapshot.read(session.cluster, *session.workload)
         faults: list[Fault] = []
+        since = None
         try:
             since = restarting.moment(params["not_before"] or "", session.cluster.now)
         except OperatorError as fault:
-            since, faults = None, list(fault.faults)
-        wish = Wish(params["key"], params.get("method", "rollout"), since, params["confirm"] or "")
+            faults += fault.faults
+        wish = Wish(params["key"], params["method"], since, params["confirm"] or "")
         try:
-            planned = _planned(session, found, found, wish)
+            planned = _planned(session, found, found.pods, wish)
         except OperatorError as fault:
             raise OperatorError([*faults, *fault.faults], **fault.details) from fault
-        if params["prechecks"] and planned.changed:
-            faults += _creation_faults(session, found)
+        if params["prechecks"]:
+            faults += _obstacles(session, found, planned, evicting)
+            for sentence in planned.warnings:
+                session.call.warn(sentence)
         if faults:
             raise OperatorError(faults)
     return found, planned, wish
 
 
-def _planned(session: Session, now: Snapshot, with_pods: Snapshot, wish: Wish) -> Restart:
+def _planned(session: Session, found: Snapshot, pods: Sequence[Object], wish: Wish) -> Restart:
     return restarting.plan(
-        now.workload, now.revisions, with_pods.pods, wish, session.cluster.now, session.params["crash_restarts"]
+        found.workload, found.revisions, pods, wish, session.cluster.now, session.params["crash_restarts"]
     )
 
 
-def _creation_faults(session: Session, found: Snapshot) -> list[Fault]:
-    """Whether the API server would let the pods be created, asked by a dry run."""
-    template = restarting.template(found.workload, session.params["key"], session.cluster.now)
+def _obstacles(session: Session, found: Snapshot, planned: Restart, evicting: bool) -> list[Fault]:
+    """What keeps pods from being created, asked by a dry run, or evicted; what may pass is added to the warnings."""
+    if not planned.acts:
+        return []
+    template = _template(found, planned)
     answer = creation.ask(session.cluster, found.workload, template)
+    if planned.surge_pods == 0:
+        answer = creation.in_place(answer)
     if answer.status == "unknown":
-        session.call.warn(f"{answer.reason[:1].upper()}{answer.reason[1:]}.")
+        planned.warnings.append(f"{answer.reason[:1].upper()}{answer.reason[1:]}.")
     fault = creation.refusal(answer, found.workload["metadata"]["name"])
-    return [fault] if fault else []
+    faults = [fault] if fault else []
+    if evicting:
+        guarding = eviction.budgets_of(session, template["metadata"].get("labels") or {})
+        planned.warnings.extend(f"{why}; that is waited for." for why in map(budgets.refusal, guarding) if why)
+        if fault := budgets.too_many(guarding):
+            faults.append(fault)
+    return faults
+
+
+def _template(found: Snapshot, planned: Restart) -> dict[str, Any]:
+    """The pod template as it is to be."""
+    present = revisions.bare_template(found.workload["spec"]["template"])
+    changed: list[dict[str, Any]] = [each["value"] for each in planned.patch if each["path"] == "/spec/template"]
+    return changed[0] if changed else present
 
 
 def _described(found: Snapshot, planned: Restart) -> dict[str, Any]:
     source = planned.source
     metadata = found.workload["metadata"]
     before = revisions.bare_template(found.workload["spec"]["template"])
-    after = next((each["value"] for each in planned.patch if each["path"] == "/spec/template"), before)
     number = f"revision {source.number}" if source else "revision unknown"
     return {
         "changed": False,
@@ -100,7 +124,7 @@ def _described(found: Snapshot, planned: Restart) -> dict[str, Any]:
             "before_header": f"{metadata['name']} {number}",
             "after_header": f"{metadata['name']} restarted" if planned.changed else f"{metadata['name']} {number}",
             "before": redact(before),
-            "after": redact(after),
+            "after": redact(_template(found, planned)),
         },
     }
 
@@ -109,4 +133,5 @@ def _intention(planned: Restart, wish: Wish) -> str:
     if planned.settled:
         return f"Nothing would be restarted: {planned.settled}; it would be watched and verified."
     more = f", {planned.surge_pods} more at the same time" if planned.surge_pods else ""
-    return f"Would restart {len(planned.due)} pods{more}, key {wish.key}."
+    how = ", one by one" if wish.method == "evict" else more
+    return f"Would restart {len(planned.due)} pods{how}, key {wish.key}."

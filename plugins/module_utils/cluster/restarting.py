@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -53,11 +53,19 @@ class Pace:
 class Restart(Change):
     """A restart: the change that begins it (none where it has begun or is not due), and what to know about it."""
 
+    #: Names of the pods that are to be restarted.
     due: list[str] = field(default_factory=list)
+    #: For evictions: pods created since then are not due.
+    since: datetime | None = None
     surge_pods: int = 0
     warnings: list[str] = field(default_factory=list)
-    #: Why nothing is written, empty where something is.
+    #: Why nothing is to be done, empty where something is.
     settled: str = ""
+
+    @property
+    def acts(self) -> bool:
+        """Whether there is anything to do: something to write, or evictions of an earlier run to go on with."""
+        return bool(self.patch or self.due)
 
 
 def moment(text: str, now: datetime) -> datetime | None:
@@ -110,27 +118,31 @@ def plan(
 ) -> Restart:
     """Plan a restart, or raise C(OperatorError) with every reason that forbids it. C(now) is the cluster's clock."""
     source = revisions.active_revision(known)
-    begun = _begun(workload, wish.method)
+    alike = begun(workload, wish.method) == wish.key
+    until = _until(workload, wish, alike, now)
+    due = [pod for pod in alive(pods) if until is None or created(pod) < until]
     faults = [planning.paused(workload, "a restart"), _nothing(workload), _other_method(workload, wish)]
-    if begun != wish.key:
-        faults += [
-            _under_way(workload, source, pods, crash_restarts),
-            _no_effect(workload, wish),
-            _outage(workload, wish),
-        ]
+    if not alike or (wish.method == "evict" and due):
+        faults.append(_under_way(workload, source, pods, crash_restarts))
+    if not alike:
+        faults += [_no_effect(workload, wish), _outage(workload, wish)]
     if standing := [fault for fault in faults if fault]:
         raise OperatorError(standing, revisions=[revision.as_result() for revision in known])
-    surge = pace(workload, wish.method).surge
-    warnings = rollout.strategy_notes(workload) if wish.method == "rollout" else []
-    if begun == wish.key:
-        return Restart(source, source, surge_pods=surge, settled=f"it was restarted with key {wish.key} already")
-    alive = [pod for pod in pods if not pod["metadata"].get("deletionTimestamp")]
-    due = [pod for pod in alive if wish.not_before is None or created(pod) < wish.not_before]
-    if alive and not due:
-        youngest = f"all {len(alive)} pods are younger than not_before"
-        return Restart(source, source, surge_pods=surge, warnings=warnings, settled=youngest)
-    patch = planning.template_patch(workload, template(workload, wish.key, now))
-    return Restart(source, None, patch, [pod["metadata"]["name"] for pod in alive], surge, warnings)
+    settled = _settled(wish, alike, len(due), len(alive(pods)))
+    patch: list[dict[str, Any]] = []
+    if not settled and not alike:
+        patch = _beginning(workload, wish, now)
+    return Restart(
+        source,
+        None if patch and wish.method == "rollout" else source,
+        patch,
+        # A rolling restart cannot leave out single pods.
+        due=[] if settled else [pod["metadata"]["name"] for pod in (due if wish.method == "evict" else alive(pods))],
+        since=until,
+        surge_pods=pace(workload, wish.method).surge,
+        warnings=rollout.strategy_notes(workload) if wish.method == "rollout" else [],
+        settled=settled,
+    )
 
 
 def template(workload: Object, key: str, now: datetime) -> dict[str, Any]:
@@ -139,6 +151,16 @@ def template(workload: Object, key: str, now: datetime) -> dict[str, Any]:
     annotations = bare["metadata"].get("annotations") or {}
     marked = {**annotations, revisions.RESTARTED_AT: _text(now), KEY: key}
     return {**bare, "metadata": {**bare["metadata"], "annotations": marked}}
+
+
+def alive(pods: Iterable[Object]) -> list[Object]:
+    """The pods that run or are to run: neither on their way out nor ended for good."""
+    return [
+        pod
+        for pod in pods
+        if not pod["metadata"].get("deletionTimestamp")
+        and (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed")
+    ]
 
 
 def pace(workload: Object, method: Method) -> Pace:
@@ -183,7 +205,7 @@ def under_way(workload: Object, active: Revision | None, pods: Sequence[Object],
         return ""
     mine = revisions.pods_of(active, pods)
     partition = int((_strategy(workload).get("rollingUpdate") or {}).get("partition") or 0)
-    others = [pod for pod in pods if pod not in mine and not pod["metadata"].get("deletionTimestamp")]
+    others = [pod for pod in alive(pods) if pod not in mine]
     if len(others) > min(partition, rollout.desired_replicas(workload)):
         return state.detail
     if state.state == "failed" or _was_done(workload, partition):
@@ -207,10 +229,49 @@ def _was_done(workload: Object, partition: int) -> bool:
     return bool(status.get("updateRevision") == status.get("currentRevision"))
 
 
-def _begun(workload: Object, method: Method) -> str:
+def begun(workload: Object, method: Method) -> str:
     """The key of the newest restart by this method, empty if there is none."""
     holder = workload["spec"]["template"].get("metadata") or {} if method == "rollout" else workload["metadata"]
     return str((holder.get("annotations") or {}).get(KEY, ""))
+
+
+def started(workload: Object) -> datetime | None:
+    """Since when its pods are evicted, none if they are not, or if that is not readable."""
+    try:
+        return datetime.fromisoformat((workload["metadata"].get("annotations") or {})[STARTED])
+    except (KeyError, ValueError):
+        return None
+
+
+def _until(workload: Object, wish: Wish, alike: bool, now: datetime) -> datetime | None:
+    """Pods created before this moment are due, all of them where there is none.
+
+    Kubernetes keeps whole seconds: a replacement may be created in the second in which the restart began.
+    """
+    begin = (started(workload) if alike else None) or now.replace(microsecond=0)
+    moments = [wish.not_before, begin if wish.method == "evict" else None]
+    return min((each for each in moments if each), default=None)
+
+
+def _settled(wish: Wish, alike: bool, due: int, pods: int) -> str:
+    """Why there is nothing to do, empty if there is."""
+    if alike and (wish.method == "rollout" or not due):
+        return f"key {wish.key} was restarted already"
+    if not due and wish.method == "evict" and not pods:
+        return "there is no pod to evict"
+    return f"all {pods} pods are younger than not_before" if pods and not due else ""
+
+
+def _beginning(workload: Object, wish: Wish, now: datetime) -> list[dict[str, Any]]:
+    """The patch that begins it on exactly this state: a new template, or key and start on the workload."""
+    if wish.method == "rollout":
+        return planning.template_patch(workload, template(workload, wish.key, now))
+    metadata = workload["metadata"]
+    annotations = {**(metadata.get("annotations") or {}), KEY: wish.key, STARTED: _text(now)}
+    return [
+        {"op": "replace", "path": "/metadata/resourceVersion", "value": metadata["resourceVersion"]},
+        {"op": "add", "path": "/metadata/annotations", "value": annotations},
+    ]
 
 
 def _nothing(workload: Object) -> Fault | None:
@@ -221,7 +282,7 @@ def _nothing(workload: Object) -> Fault | None:
 
 def _other_method(workload: Object, wish: Wish) -> Fault | None:
     other: Method = "evict" if wish.method == "rollout" else "rollout"
-    if _begun(workload, other) != wish.key or _begun(workload, wish.method) == wish.key:
+    if begun(workload, other) != wish.key or begun(workload, wish.method) == wish.key:
         return None
     return Fault(
         "key_used",
@@ -234,8 +295,8 @@ def _under_way(workload: Object, source: Revision | None, pods: Sequence[Object]
     waits = under_way(workload, source, pods, crash_restarts)
     if not waits:
         return None
-    begun = _begun(workload, "rollout")
-    own = f" If it is the restart with key {begun}, see it through with -e key={begun}." if begun else ""
+    key = begun(workload, "rollout")
+    own = f" If it is the restart with key {key}, see it through with -e key={key}." if key else ""
     return Fault(
         "rollout_in_progress",
         f"A rollout of {_name(workload)} is in progress: {waits}.",
