@@ -38,7 +38,7 @@ def test_once_for_each_key(ground: Ground) -> None:
     # The same key again: nothing changes, and all is verified.
     again = ground.press("restart", api, key="INC-1")
     assert again.rc == 0, again.output
-    assert "Nothing was restarted: it was restarted with key INC-1 already" in again.closing()
+    assert "Nothing was restarted: key INC-1 was restarted already" in again.closing()
     assert "changed=0" in again.output.rpartition("PLAY RECAP")[2]
     assert _uids(api) == restarted
 

@@ -27,7 +27,7 @@ STARTED = "runbooks.linkops.io/restart-started"
 Method = Literal["rollout", "evict"]
 
 _KEY = re.compile(r"[^\x00-\x1f\x7f]{1,128}")
-_DURATION = re.compile(r"([0-9]{1,6})([smhd])")
+_DURATION = re.compile(r"([0-9]{1,5})([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import pairwise
 from types import SimpleNamespace
@@ -37,6 +38,7 @@ class Pool:
     def __init__(self, *answers: Answer) -> None:
         self.asked: list[tuple[str, str, Any]] = []
         self._answers = iter(answers)
+        self.date = ""
 
     def request(self, method: str, url: str, body: str | None = None, **_options: Any) -> Any:
         self.asked.append((method, url.removeprefix("https://prod.example"), body and json.loads(body)))
@@ -44,7 +46,7 @@ class Pool:
         if isinstance(answer, Exception):
             raise answer
         data = answer[1] if isinstance(answer[1], bytes) else json.dumps(answer[1]).encode()
-        return SimpleNamespace(status=answer[0], data=data, headers={})
+        return SimpleNamespace(status=answer[0], data=data, headers={"Date": self.date} if self.date else {})
 
 
 def cluster(pool: Pool) -> Cluster:
@@ -254,3 +256,20 @@ def test_events_are_whole_however_they_are_cut(cuts: set[int]) -> None:
 
 def test_an_event_that_is_cut_off_is_not_one() -> None:
     assert list(client.events(Stream([b'{"type":"ADDED"}\n{"type":']))) == [{"type": "ADDED"}]
+
+
+def test_the_servers_clock_is_that_of_its_last_answer() -> None:
+    pool = Pool((200, {}))
+    asked = cluster(pool)
+    assert abs(asked.now - datetime.now(UTC)) < timedelta(minutes=1)
+    pool.date = "Thu, 05 Mar 2026 12:00:00 GMT"
+    asked.get("/version")
+    assert timedelta() <= asked.now - datetime(2026, 3, 5, 12, tzinfo=UTC) < timedelta(minutes=1)
+
+
+def test_create_once_takes_a_refusal_for_an_answer() -> None:
+    pool = Pool((429, status("budget", 429)))
+    with pytest.raises(ApiFault) as fault:
+        cluster(pool).create_once("/evict", {})
+    assert fault.value.status == 429
+    assert len(pool.asked) == 1
