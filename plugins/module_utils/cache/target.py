@@ -98,10 +98,10 @@ def parse(url: str) -> dict[str, Any]:
     if not separator or scheme.lower() not in _SCHEMES:
         raise OperatorError(_invalid("does not begin with redis:// or rediss://"))
     address = rest.partition("?")[0]
-    authority, _, path = address.rpartition("@")[2].partition("/")
-    user, _, secret = address.rpartition("@")[0].partition(":")
+    authority, _slash, path = address.rpartition("@")[2].partition("/")
+    user, _colon, secret = address.rpartition("@")[0].partition(":")
     closed = authority.rfind("]")
-    host, _, port = authority[closed + 1 :].partition(":")
+    host, _colon, port = authority[closed + 1 :].partition(":")
     if port and not port.isdecimal():
         raise OperatorError(_invalid("has a port that is no number"))
     if path and not path.isdecimal():

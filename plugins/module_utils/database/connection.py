@@ -13,7 +13,6 @@ from __future__ import annotations
 import contextlib
 import importlib
 import select
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -33,6 +32,8 @@ _CANCEL_SECONDS = 2.0
 _CANCELLED_SECONDS = 10.0
 _CANCELLED = "57014"
 _TICK_SECONDS = 1.0
+#: From PostgreSQL 14 on the server looks this often whether its client is still there, and cancels what it runs if not.
+_LOOK_SECONDS = 1.0
 
 
 class Overrun(OperatorError):
@@ -95,20 +96,28 @@ class Database:
         number: int = self._connection.server_version
         return number
 
+    @property
+    def _looking(self) -> dict[str, float]:
+        """The setting with which the server looks after its client, where it has it; in seconds."""
+        return {"client_connection_check_interval": _LOOK_SECONDS} if self.version >= 140000 else {}
+
     @contextlib.contextmanager
     def transaction(self, read_only: bool = False) -> Iterator[Ask]:
         """A transaction in which to ask: C(ask(query, values)) returns the rows.
 
         The timeouts are set in the transaction, not in the session: a pooler hands the session on. Raises C(Refused).
         """
-        literal = self.sql.Literal
-        begin = self.sql.SQL(
-            "BEGIN {};"
-            " SET LOCAL statement_timeout = {}; SET LOCAL lock_timeout = {};"
-            " SET LOCAL idle_in_transaction_session_timeout = {}"
-        ).format(
-            self.sql.SQL("READ ONLY" if read_only else "READ WRITE"),
-            *(literal(f"{int(each * 1000)}ms") for each in (self._statement, self._lock, self._statement * 6)),
+        settings = {
+            "statement_timeout": self._statement,
+            "lock_timeout": self._lock,
+            "idle_in_transaction_session_timeout": self._statement * 6,
+            **self._looking,
+        }
+        begin = self.sql.SQL("BEGIN READ ONLY;" if read_only else "BEGIN READ WRITE;") + self.sql.SQL(";").join(
+            self.sql.SQL("SET LOCAL {} = {}").format(
+                self.sql.Identifier(name), self.sql.Literal(f"{seconds * 1000:.0f}ms")
+            )
+            for name, seconds in settings.items()
         )
         self._run(begin)
         try:
@@ -143,7 +152,7 @@ class Database:
         leaves what it began. The deadline bounds it; C(meanwhile) is called about every second, and what it raises
         ends the statement. Raises C(Overrun) once the deadline has passed, C(Refused) else.
         """
-        self.set(statement_timeout=0, lock_timeout=0)
+        self.set(statement_timeout=0, lock_timeout=0, **{name: f"{each:.0f}s" for name, each in self._looking.items()})
         try:
             with self._explained():
                 cursor = self._connection.cursor()  # psycopg2 wants it kept until the answer
@@ -159,30 +168,27 @@ class Database:
             raise
 
     def stop(self) -> None:
-        """Cancel what runs, if anything does, and wait until the server has cleaned up behind it."""
+        """Cancel what runs, if anything does, and wait until the server has cleaned up behind it.
+
+        It asks over a connection of its own: psycopg2's request to cancel waits inside libpq for a server that may be
+        gone, and all of Python with it.
+        """
         if self._connection.closed or not self._connection.isexecuting():
             return
-        canceller = threading.Thread(target=self._cancel, daemon=True)
-        canceller.start()
-        canceller.join(_CANCEL_SECONDS)
+        with contextlib.suppress(OperatorError):
+            another = Database(self.target, *[_CANCEL_SECONDS] * 3)
+            try:
+                another.read("SELECT pg_cancel_backend(%s)", [self.backend])
+            finally:
+                another.close()
         with contextlib.suppress(self._psycopg2.Error, OperatorError):
             self._wait(Deadline(_CANCELLED_SECONDS), connected=True)
 
     def close(self) -> None:
-        """Close the connection; what still runs there is cancelled first, for as long as a cancellation may take."""
-        if self._connection is None or self._connection.closed:
-            return
-        if self._connection.isexecuting():
-            # The request to cancel is a connection of its own, which waits inside libpq.
-            canceller = threading.Thread(target=self._cancel, daemon=True)
-            canceller.start()
-            canceller.join(_CANCEL_SECONDS)
-        with contextlib.suppress(self._psycopg2.Error):
-            self._connection.close()
-
-    def _cancel(self) -> None:
-        with contextlib.suppress(self._psycopg2.Error):
-            self._connection.cancel()
+        """Close the connection, which ends what still runs there: from PostgreSQL 14 on at once, before in its time."""
+        if self._connection is not None:
+            with contextlib.suppress(self._psycopg2.Error):
+                self._connection.close()
 
     def _run(self, query: Any, values: Mapping[str, Any] | Sequence[Any] | None = None) -> list[Row]:
         with self._explained():

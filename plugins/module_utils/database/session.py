@@ -48,8 +48,8 @@ class DatabaseSession:
 def opened(call: Call, *input_faults: Fault | None) -> Iterator[DatabaseSession]:
     """A session of a call.
 
-    All faults of the input and of the connection's options are raised as one. However it ends, also by a signal, what
-    still runs in the database is cancelled and the connection closed.
+    All faults of the input and of the connection's options are raised as one. However it ends, also by a signal, the
+    connection is closed, and with it what still runs in the database.
     """
     faults = [fault for fault in input_faults if fault]
     try:

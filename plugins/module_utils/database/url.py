@@ -37,10 +37,10 @@ def parse(url: str) -> DatabaseUrl:
     scheme, separator, rest = url.strip().partition("://")
     if not separator or scheme.lower() not in _SCHEMES:
         raise OperatorError(_invalid("does not begin with postgresql://"))
-    address, _, query = rest.partition("?")
-    authority, _, database = address.partition("/")
-    userinfo, _, hosts = authority.rpartition("@")
-    user, _, password = userinfo.partition(":")
+    address, _mark, query = rest.partition("?")
+    authority, _slash, database = address.partition("/")
+    userinfo, _at, hosts = authority.rpartition("@")
+    user, _colon, password = userinfo.partition(":")
     names, ports = _hosts(hosts)
     parameters = dict(parse_qsl(query, keep_blank_values=True))
     found = {"host": names, "port": ports, "user": user, "password": password, "dbname": database}
@@ -58,7 +58,7 @@ def _hosts(text: str) -> tuple[str, str]:
     names, ports = [], []
     for each in text.split(","):
         closed = each.rfind("]")
-        name, _, port = each[closed + 1 :].partition(":")
+        name, _colon, port = each[closed + 1 :].partition(":")
         if port and not port.isdecimal():
             raise OperatorError(_invalid("has a port that is no number"))
         names.append(each[1:closed] if closed > 0 else name)
