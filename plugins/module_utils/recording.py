@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from .call import Call
-from .cluster import paths
+from .cluster import leases, paths
 from .cluster.client import MERGE_PATCH, ApiFault
 from .cluster.session import opened
 from .errors import Fault, OperatorError
 from .incident import record, report, sink
-from .redaction import redact_text
+from .redaction import redact, redact_text
 
 
 def run_record(call: Call) -> dict[str, Any]:
@@ -83,6 +83,7 @@ def _close(call: Call) -> dict[str, Any]:
     sentence = redact_text(f"{said}. It took {seconds:.1f} s.")
     result: dict[str, Any] = {
         "changed": False,
+        "service": run["service"],
         "status": status,
         "seconds": round(seconds, 2),
         "record": "",
@@ -97,8 +98,41 @@ def _close(call: Call) -> dict[str, Any]:
         result["record"] = _publish(call, kept, result["head"])
     address = f" | record {result['record']} (head {result['head'][:12]})" if result["record"] else ""
     result["msg"] = f"{run['button']} of {run['service']} | {_place(run)} | {status}: {sentence}{address}"
+    _give_back(call, result["head"])
+    result["ansible_stats"] = _handed_on(call, result, sentence)
     call.say(result["msg"])
     return result
+
+
+def _give_back(call: Call, head: str) -> None:
+    """Release the Leases of the run. What cannot be released expires, and changes nothing about how the run ended."""
+    run = call.params["run"]
+    if call.check_mode or not run.get("leases"):
+        return
+    try:
+        with opened(call) as session:
+            # No line of the record follows: the head that is left on the Lease is the closing line's.
+            leases.release(session.cluster, run["namespace"], run["leases"], run["id"], head)
+    except OperatorError as fault:
+        call.warn(f"The lock could not be given back and expires within {run['lease_seconds']} s: {fault}")
+
+
+def _handed_on(call: Call, result: Mapping[str, Any], sentence: str) -> dict[str, Any]:
+    """What the next node of a workflow gets, as C(set_stats) would hand it on; a plan is no verdict."""
+    facts = redact(call.params["facts"] or {})
+    data: dict[str, Any] = {}
+    if call.params["services"] > 1:
+        shown = {"sentence": sentence, "changed": facts.get("changed"), "facts": facts}
+        told = {name: result[name] for name in ("seconds", "record")}
+        data["linkops_services"] = {result["service"]: {"verdict": result["status"], **told, **shown}}
+    elif not call.check_mode:
+        data = {
+            "linkops_verdict": result["status"],
+            "linkops_sentence": redact_text(call.params["sentence"]),
+            "linkops_record": result["record"],
+            "linkops_facts": facts,
+        }
+    return {"data": data, "per_host": False, "aggregate": True}
 
 
 def _publish(call: Call, kept: record.RunRecord, head: str) -> str:

@@ -12,8 +12,8 @@ version_added: 0.1.0
 description:
   - Opening says which environment, cluster and namespace the run is for, refuses an inventory whose mandatory values
     are unset, and makes a folder with the record's first line.
-  - Closing writes the verdict, makes the report for people, carries both to O(record_sink), and says in one sentence
-    how it ended and where the record is.
+  - Closing writes the verdict, makes the report for people, carries both to O(record_sink), gives back the Leases that
+    O(run) holds, and says in one sentence how it ended and where the record is.
   - The lines of all runs of one service form one hash chain.
 author: linkops.runbooks contributors (@linkops)
 extends_documentation_fragment:
@@ -74,6 +74,10 @@ options:
   facts:
     description: What else the closing line holds.
     type: dict
+  services:
+    description: How many services the button was pressed for. From two on, statistics name the service.
+    type: int
+    default: 1
 attributes:
   idempotent:
     support: none
@@ -108,6 +112,14 @@ status:
   description: The verdict.
   returned: when closed
   type: str
+service:
+  description: The service.
+  returned: when closed
+  type: str
+ansible_stats:
+  description: The verdict for the next node of a workflow, as M(ansible.builtin.set_stats) would hand it on.
+  returned: when closed
+  type: dict
 seconds:
   description: How long the run took.
   returned: when closed
@@ -147,6 +159,7 @@ MODULE = Module(
         "status": {"type": "str", "choices": ["pass", "fail", "unknown"], "default": "unknown"},
         "sentence": {"type": "str", "default": "The run ended without a result"},
         "facts": {"type": "dict"},
+        "services": {"type": "int", "default": 1},
     },
     rules={
         "required_if": [

@@ -47,7 +47,7 @@ def opening(directory: Path, check_mode: bool = False, **changed: Any) -> Said:
     return Said(params, check_mode=check_mode, environment={"AWX_USER_NAME": "eve"})
 
 
-def closing(run: dict[str, Any], **changed: Any) -> Said:
+def closing(run: dict[str, Any], check_mode: bool = False, **changed: Any) -> Said:
     """A call that closes a run."""
     params = {
         "state": "closed",
@@ -56,9 +56,10 @@ def closing(run: dict[str, Any], **changed: Any) -> Said:
         "sentence": "Revision 5 serves.",
         "facts": {"to_revision": 5},
         "record_sink": None,
+        "services": 1,
         **changed,
     }
-    return Said(params)
+    return Said(params, check_mode=check_mode)
 
 
 def test_the_first_line_names_environment_cluster_and_namespace(tmp_path: Path) -> None:
@@ -131,6 +132,41 @@ def test_the_last_line_is_the_verdict_and_where_to_look(tmp_path: Path) -> None:
     page = (Path(run["record"]) / "report.html").read_text()
     assert "pass: Revision 5 serves." in page
     assert SECRET not in page
+
+
+def test_one_service_hands_its_verdict_on(tmp_path: Path) -> None:
+    run = run_record(opening(tmp_path))["run"]
+    handed_on = run_record(closing(run, facts={"to_revision": 5, "password": SECRET}))["ansible_stats"]
+    assert handed_on["aggregate"]
+    assert not handed_on["per_host"]
+    assert SECRET not in str(handed_on)
+    assert handed_on["data"]["linkops_verdict"] == "pass"
+    assert handed_on["data"]["linkops_facts"]["to_revision"] == 5
+    assert "linkops_services" not in handed_on["data"]
+
+
+def test_one_of_many_services_hands_on_its_line_of_the_table(tmp_path: Path) -> None:
+    run = run_record(opening(tmp_path))["run"]
+    result = run_record(closing(run, services=3, status="fail", facts={"changed": True}))
+    (line,) = result["ansible_stats"]["data"].values()
+    assert line.keys() == {"servicelink-api"}
+    told = line["servicelink-api"]
+    assert (told["verdict"], told["changed"], told["record"]) == ("fail", True, run["record"])
+    assert told["sentence"].startswith("Revision 5 serves. It took ")
+
+
+def test_a_plan_is_no_verdict_for_a_workflow_but_a_line_of_the_table(tmp_path: Path) -> None:
+    run = run_record(opening(tmp_path, check_mode=True))["run"]
+    assert run_record(closing(run, check_mode=True))["ansible_stats"]["data"] == {}
+    assert "linkops_services" in run_record(closing(run, check_mode=True, services=2))["ansible_stats"]["data"]
+
+
+def test_a_lock_that_cannot_be_given_back_changes_nothing_about_the_verdict(tmp_path: Path) -> None:
+    run = run_record(opening(tmp_path))["run"] | {"leases": ["linkops-servicelink-api"], "lease_seconds": 30}
+    call = closing(run, kubeconfig=str(tmp_path / "absent"))
+    assert run_record(call)["status"] == "pass"
+    (warning,) = call.warnings
+    assert warning.startswith("The lock could not be given back and expires within 30 s: The kubeconfig")
 
 
 def test_a_sentence_is_one_line_without_a_secret(tmp_path: Path) -> None:
