@@ -135,6 +135,26 @@ def describe(found: Found, template: Object) -> Autoscaler | None:
     return _describe_scaled(found.scaled_objects[0], described)
 
 
+def course(autoscaler: Autoscaler, low: int, high: int, present: int, stopped: bool) -> str:
+    """What it does next with these bounds, from the present number of pods or, C(stopped), from none. Pure."""
+    who = f"{autoscaler.kind} {autoscaler.name}"
+    if stopped:
+        return f"{who} stands still until its replicas are set back"
+    metrics = f" ({', '.join(map(str, autoscaler.metrics))})" if autoscaler.metrics else ""
+    again = "is active again, " if present == 0 else ""
+    if present > low:
+        if not autoscaler.scales_down:
+            return f"{who} never scales down by itself (its scaleDown policy is Disabled), so {present} pods stay"
+        return (
+            f"{who} takes its {present} pods down to no fewer than {low} when the load allows{metrics}, "
+            f"{autoscaler.stabilisation_seconds} s after more were last needed"
+        )
+    upwards = (
+        f"goes up to {high} by load{metrics}" if high > low else f"cannot go beyond that by load: {high} is its maximum"
+    )
+    return f"{who} {again}keeps at least {low} pods and {upwards}"
+
+
 def without_cpu_request(template: Object) -> list[str]:
     """Containers that request no CPU, so that the utilisation of their pods is undefined. A limit is a request too."""
     spec = template.get("spec") or {}

@@ -65,12 +65,23 @@ def reverters(workload: Mapping[str, Any], target: Revision) -> list[str]:
     return sentences
 
 
+def resetters(entry: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+    """Sentences naming each thing that would set other values than those C(wanted) in the object's spec."""
+    what = f"{entry['kind']} {entry['metadata']['name']}"
+    sentences = owners(
+        entry, f"the old values of {what}", "put the new ones into its values: helm get values {name} -n {namespace}"
+    )
+    applied = _applied_spec(entry)
+    other = [f"{name} {applied[name]}" for name, value in wanted.items() if name in applied and applied[name] != value]
+    if other:
+        shown = ", ".join(other)
+        sentences.append(f"last-applied-configuration of {what} holds {shown}, and its next apply brings that back")
+    return sentences
+
+
 def applied_template(workload: Mapping[str, Any]) -> dict[str, Any]:
-    """The pod template of the manifest that kubectl applied last; anybody may have edited it, so unreadable is none."""
-    try:
-        found = json.loads((workload["metadata"].get("annotations") or {})[LAST_APPLIED])["spec"]["template"]
-    except (ValueError, KeyError, TypeError):
-        return {}
+    """The pod template of the manifest that kubectl applied last."""
+    found = _applied_spec(workload).get("template")
     return found if isinstance(found, dict) else {}
 
 
@@ -91,3 +102,12 @@ def _applied_images(workload: Mapping[str, Any]) -> dict[str, str]:
         return {name: image for name, image in applied.items() if isinstance(image, str)}
     except (KeyError, TypeError, AttributeError):
         return {}
+
+
+def _applied_spec(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """The spec of the manifest that kubectl applied last; anybody may have edited it, so unreadable is none."""
+    try:
+        found = json.loads((entry["metadata"].get("annotations") or {})[LAST_APPLIED])["spec"]
+    except (ValueError, KeyError, TypeError):
+        return {}
+    return found if isinstance(found, dict) else {}
