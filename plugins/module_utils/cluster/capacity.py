@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -103,6 +103,11 @@ def full(sentences: Sequence[str], name: str) -> list[Fault]:
             "Raise the quota, or ask for fewer; nothing was changed.",
         )
     ]
+
+
+def cpu_request(spec: Object) -> str:
+    """What one pod of this spec requests of CPU, as an operator reads it."""
+    return _shown("cpu", asked(spec, "requests").get("cpu", Decimal(0)))
 
 
 def _concerns(quota: Object, spec: Object) -> bool:

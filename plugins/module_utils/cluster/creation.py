@@ -32,18 +32,27 @@ _NO_RIGHT = re.compile(r'^pods is forbidden: User "')
 
 def ask(cluster: Cluster, workload: Mapping[str, Any], template: Mapping[str, Any]) -> Verdict:
     """C(pass), C(fail) with admission's own reason, or C(unknown) where these credentials may not ask."""
+    return tried(cluster, workload, template)[0]
+
+
+def tried(
+    cluster: Cluster, workload: Mapping[str, Any], template: Mapping[str, Any]
+) -> tuple[Verdict, Mapping[str, Any]]:
+    """The same, and the pod's spec as admission would leave it (with a LimitRange's defaults), else the template's."""
     metadata = workload["metadata"]
+    spec: Mapping[str, Any] = template["spec"]
     try:
-        cluster.create(paths.path("Pod", metadata["namespace"]), pod(workload, template), dryRun="All")
+        admitted = cluster.create(paths.path("Pod", metadata["namespace"]), pod(workload, template), dryRun="All")
     except ApiFault as fault:
         if fault.status == 403 and _NO_RIGHT.match(fault.message):
-            return Verdict("unknown", "whether its pods can be created was not asked: no right to create pods")
+            return Verdict("unknown", "whether its pods can be created was not asked: no right to create pods"), spec
         if _NO_DRY_RUN in fault.message:
-            return Verdict("unknown", f"whether its pods can be created was not asked: {fault.message.rstrip('.')}")
+            why = fault.message.rstrip(".")
+            return Verdict("unknown", f"whether its pods can be created was not asked: {why}"), spec
         if fault.status in (400, 403, 422):
-            return Verdict("fail", fault.message.rstrip("."))
+            return Verdict("fail", fault.message.rstrip(".")), spec
         raise
-    return Verdict("pass", "its pods can be created")
+    return Verdict("pass", "its pods can be created"), admitted.get("spec") or spec
 
 
 def in_place(verdict: Verdict) -> Verdict:

@@ -377,8 +377,9 @@ def _forecast(
         sentences.append(autoscaling.course(autoscaler, low, high, rollout.desired_replicas(workload), count == 0))
         problems = [each for each in autoscaler.problems if "disabled" not in each and "paused" not in each]
         sentences += [f"mind that {each}" for each in problems]
-    until = {step.override.until for step in steps if step.override}
-    for moment in sorted(until):
+    written = {step.entry["kind"]: step.override for step in steps}
+    standing = [written.get(entry["kind"], overrides.of(entry)) for entry in [*found.entries, workload]]
+    for moment in sorted({override.until for override in standing if override}):
         sentences.append(
             f"the old values return when it is due at {moment} and scale.yml runs with state=expired"
             if moment
