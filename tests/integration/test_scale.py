@@ -240,7 +240,7 @@ def test_a_stateful_set_and_the_daemon_set_that_has_no_number(service: Services,
 
 def test_two_operators_at_once(service: Services, press: Press) -> None:
     """The one who acts is told to the other, and what one wrote the other does not touch."""
-    api = service(["v1.2.1"], change=lambda manifest: manifest["spec"].update(minReadySeconds=5))
+    api = service(["v1.2.1"], behaviour="slow-start")
     first = press.start("scale", api, replicas=2, operator="ada")
     first.until("replicas 1 -> 2 is written")
     second = press("scale", api, replicas=3, operator="grace")

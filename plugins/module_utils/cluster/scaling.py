@@ -381,7 +381,7 @@ def _forecast(
     standing = [written.get(entry["kind"], overrides.of(entry)) for entry in [*found.entries, workload]]
     for moment in sorted({override.until for override in standing if override}):
         sentences.append(
-            f"the old values return when it is due at {moment} and scale.yml runs with state=expired"
+            f"it is due at {moment}: then scale.yml with state=expired brings the old values back"
             if moment
             else "the old values are kept until somebody presses scale.yml with state=returned"
         )
