@@ -43,7 +43,7 @@ def credlink(service: Services, replicas: int = 3, **settings: Any) -> Service:
     def small(manifest: Manifest) -> None:
         container(manifest["spec"]["template"])["resources"] = {"requests": {"cpu": "20m", "memory": "48Mi"}}
 
-    return service(["v2.1.1"], "credlink", image=CREDLINK, replicas=replicas, change=small, **settings)
+    return service(["v2.1.1"], "links", image=CREDLINK, replicas=replicas, change=small, **settings)
 
 
 def test_emergency_scaling_as_the_runbook_wants_it(service: Services, press: Press, audit: AuditLog) -> None:
@@ -55,14 +55,14 @@ def test_emergency_scaling_as_the_runbook_wants_it(service: Services, press: Pre
         planned = press("scale", api, replicas=10, options=["--check"])
     assert planned.rc == 0, planned.output
     assert seen.writes == [], seen.lines
-    assert "Would set HorizontalPodAutoscaler credlink: minReplicas 3 -> 10; Deployment credlink: replicas 3 -> 10" in (
+    assert "Would set HorizontalPodAutoscaler links: minReplicas 3 -> 10; Deployment links: replicas 3 -> 10" in (
         planned.closing()
     )
 
     up = press("scale", api, replicas=10, operator="ada", reason="launch")
     assert up.rc == 0, up.output
     assert "10 of 10 ready" in up.closing()
-    assert "HorizontalPodAutoscaler credlink keeps at least 10 pods and cannot go beyond that by load" in up.closing()
+    assert "HorizontalPodAutoscaler links keeps at least 10 pods and cannot go beyond that by load" in up.closing()
     assert "the old values are kept until somebody presses scale.yml with state=returned" in up.closing()
     assert done(up)["added_pods"] == 7
     kept = json.loads(scaler.annotations[OVERRIDE])
@@ -76,7 +76,7 @@ def test_emergency_scaling_as_the_runbook_wants_it(service: Services, press: Pre
 
     down = press("scale", api, replicas=3)
     assert down.rc == 0, down.output
-    assert "HorizontalPodAutoscaler credlink: minReplicas 10 -> 3" in down.closing()
+    assert "HorizontalPodAutoscaler links: minReplicas 10 -> 3" in down.closing()
     assert "takes its 10 pods down to no fewer than 3 when the load allows" in down.closing()
     assert scaler.spec == {"minReplicas": 3, "maxReplicas": 10}
     assert OVERRIDE not in scaler.annotations
@@ -88,7 +88,7 @@ def test_beyond_its_maximum_only_if_that_is_said_and_back_when_due(service: Serv
     scaler = horizontal(api, 1, 2)
     refused = press("scale", api, replicas=3)
     assert refused.rc != 0
-    assert "replicas=3 is more than the maximum of HorizontalPodAutoscaler credlink, which is 2" in refused.closing()
+    assert "replicas=3 is more than the maximum of HorizontalPodAutoscaler links, which is 2" in refused.closing()
     assert "raise_max=true" in refused.closing()
     assert scaler.spec == {"minReplicas": 1, "maxReplicas": 2}
 
@@ -109,7 +109,7 @@ def test_beyond_its_maximum_only_if_that_is_said_and_back_when_due(service: Serv
     due = press("scale", api, state="expired")
     assert due.rc == 0, due.output
     assert scaler.spec == {"minReplicas": 1, "maxReplicas": 5}
-    assert "maxReplicas 5 of HorizontalPodAutoscaler credlink was set by somebody after its override" in due.output
+    assert "maxReplicas 5 of HorizontalPodAutoscaler links was set by somebody after its override" in due.output
     assert OVERRIDE not in scaler.annotations
 
 
@@ -118,10 +118,10 @@ def test_to_nothing_disables_it_and_back_it_is_active_again(service: Services, p
     scaler = horizontal(api, 1, 3)
     refused = press("scale", api, replicas=0)
     assert refused.rc != 0
-    assert "disables its HorizontalPodAutoscaler credlink (ScalingActive=False, ScalingDisabled)" in refused.closing()
-    assert "-e confirm=credlink" in refused.closing()
+    assert "disables its HorizontalPodAutoscaler links (ScalingActive=False, ScalingDisabled)" in refused.closing()
+    assert "-e confirm=links" in refused.closing()
 
-    stopped = press("scale", api, replicas=0, confirm="credlink")
+    stopped = press("scale", api, replicas=0, confirm="links")
     assert stopped.rc == 0, stopped.output
     assert "no pods left" in stopped.closing()
     assert "stands still until its replicas are set back" in stopped.closing()
@@ -130,7 +130,7 @@ def test_to_nothing_disables_it_and_back_it_is_active_again(service: Services, p
 
     back = press("scale", api, replicas=1)
     assert back.rc == 0, back.output
-    assert "HorizontalPodAutoscaler credlink is active again, keeps at least 1 pods" in back.closing()
+    assert "HorizontalPodAutoscaler links is active again, keeps at least 1 pods" in back.closing()
     scaler.until("ScalingActive", "ValidMetricFound")
     assert override(api.workload) == {}
 
@@ -144,7 +144,7 @@ def test_by_load_it_goes_up_and_the_button_leaves_that_to_it(service: Services, 
         spec["containers"].append({"name": "load", "image": "credlink/api:v2.1.1", "command": ["node", "-e", BURN],
                                    "resources": {"requests": {"cpu": "20m"}}})  # fmt: skip
 
-    api = service(["v2.1.1"], "credlink", image=CREDLINK, change=burning)
+    api = service(["v2.1.1"], "links", image=CREDLINK, change=burning)
     scaler = horizontal(api, 1, 2, average="100m")
     up = press("scale", api, replicas=2)
     assert up.rc == 0, up.output
@@ -187,16 +187,16 @@ def test_other_writers_of_the_autoscaler(ground: Ground, tmp_path: Path) -> None
 def test_kedas_floor_and_its_pause(cluster: Cluster, ground: Ground) -> None:
     """KEDA owns the floor; it is paused for a stop alone, and a pause of somebody else is not ended."""
     press = ground.press
-    api = ground.service(["v2.1.1"], "credlink", image=CREDLINK)
+    api = ground.service(["v2.1.1"], "links", image=CREDLINK)
     with keda(cluster):
         scaler = scaled_object(api, 1, 5)
         up = press("scale", api, replicas=2)
         assert up.rc == 0, up.output
         assert scaler.spec == {"minReplicaCount": 2, "maxReplicaCount": 5}
-        assert "ScaledObject credlink-queue keeps at least 2 pods and goes up to 5 by load" in up.closing()
+        assert "ScaledObject links-queue keeps at least 2 pods and goes up to 5 by load" in up.closing()
         assert PAUSED_REPLICAS not in scaler.annotations
 
-        stopped = press("scale", api, replicas=0, confirm="credlink", for_minutes=60)
+        stopped = press("scale", api, replicas=0, confirm="links", for_minutes=60)
         assert stopped.rc == 0, stopped.output
         assert scaler.annotations[PAUSED_REPLICAS] == "0"
         assert scaler.spec["minReplicaCount"] == 2
@@ -212,4 +212,4 @@ def test_kedas_floor_and_its_pause(cluster: Cluster, ground: Ground) -> None:
         scaler.change({"metadata": {"annotations": {PAUSED_REPLICAS: "1"}}})
         refused = press("scale", api, replicas=3)
         assert refused.rc != 0
-        assert "Somebody paused ScaledObject credlink-queue by autoscaling.keda.sh/paused-replicas" in refused.closing()
+        assert "Somebody paused ScaledObject links-queue by autoscaling.keda.sh/paused-replicas" in refused.closing()

@@ -51,7 +51,7 @@ class ScaleWatch(RolloutWatch):
         if not self._seen():
             return rollout.Rollout("waiting", f"{told}, the controller has not seen the number yet"), None
         if self._goal == 0:
-            left = len(self.pods)
+            left = sum(1 for pod in self.pods.values() if not revisions.pod_ended(pod))
             return rollout.Rollout("waiting" if left else "done", f"{left} pods left" if left else "no pods left"), None
         if ready >= self._goal and (there == self._goal or not self._exact):
             return rollout.Rollout("done", told if there <= self._goal else f"{told}, {there} pods in all"), None
@@ -65,8 +65,12 @@ class ScaleWatch(RolloutWatch):
         return rollout.Rollout("waiting", told), None
 
     def pods_of_target(self) -> list[Mapping[str, Any]]:
-        """All of its pods that stay, whichever revision they run."""
-        return [pod for pod in self.pods.values() if not pod["metadata"].get("deletionTimestamp")]
+        """All of its pods that count for its controller, whichever revision they run."""
+        return [
+            pod
+            for pod in self.pods.values()
+            if not (pod["metadata"].get("deletionTimestamp") or revisions.pod_ended(pod))
+        ]
 
     def stuck_pod(self) -> Mapping[str, Any] | None:
         """None: no pod is taken away for a number's sake."""

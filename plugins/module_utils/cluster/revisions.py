@@ -175,6 +175,11 @@ def ready_names(pods: Iterable[Object]) -> list[str]:
     return sorted(pod["metadata"]["name"] for pod in pods if pod_is_ready(pod))
 
 
+def pod_ended(pod: Object) -> bool:
+    """Ended for good, such as one that was evicted: its controller counts it no more and has another one instead."""
+    return (pod.get("status") or {}).get("phase") in ("Failed", "Succeeded")
+
+
 def pod_hash(pod: Object) -> str:
     """The hash label that tells a pod's revision."""
     labels = pod["metadata"].get("labels") or {}

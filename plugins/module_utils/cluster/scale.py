@@ -154,14 +154,16 @@ def _load(session: Session, scene: Scene) -> tuple[int | None, str]:
         if fault.reason != "metrics_missing":
             raise
         return None, fault.faults[0].message.rstrip(".")
-    mine = {pod["metadata"]["name"] for pod in scene.snapshot.pods}
-    used = [each for each in usages if each.pod in mine]
-    if not used:
-        return None, "the metrics API has no figures of its pods yet"
+    ready = set(revisions.ready_names(scene.snapshot.pods))
+    used = [each for each in usages if each.pod in ready]
+    if unseen := len(ready - {each.pod for each in used}):
+        return None, f"the metrics API has no figures of {unseen} of its {len(ready)} ready pods yet"
     total = sum(each.cpu_cores for each in used)
     needed = capacity.needed_for(total, template["spec"])
-    pods = len({each.pod for each in used})
-    return needed, f"{pods} pods use {total * 1000:.0f}m CPU, each requests {capacity.cpu_request(template['spec'])}"
+    return (
+        needed,
+        f"{len(ready)} pods use {total * 1000:.0f}m CPU, each requests {capacity.cpu_request(template['spec'])}",
+    )
 
 
 def _carry_out(session: Session, asked: Wish, scene: Scene, planned: Plan) -> dict[str, Any]:

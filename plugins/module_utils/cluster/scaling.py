@@ -18,7 +18,7 @@ from typing import Any
 
 from ..confirmation import unconfirmed
 from ..errors import Fault, OperatorError
-from . import autoscaling, overrides, ownership, rollout
+from . import autoscaling, overrides, ownership, revisions, rollout
 from .autoscaling import Autoscaler, Found
 from .overrides import FIELDS, PAUSED, PAUSED_REPLICAS, Override, Settings
 
@@ -152,7 +152,7 @@ def plan(workload: Object, found: Found, asked: Wish, now: datetime, author: Aut
 
 def added(pods: Sequence[Object], planned: Plan) -> int:
     """How many pods more than there are now."""
-    standing = [pod for pod in pods if not pod["metadata"].get("deletionTimestamp")]
+    standing = [pod for pod in pods if not (pod["metadata"].get("deletionTimestamp") or revisions.pod_ended(pod))]
     return max(0, (planned.goal or 0) - len(standing))
 
 

@@ -30,7 +30,7 @@ def pods(state: ScaleWatch, at: Scene, *statuses: str) -> None:
         }  # fmt: skip
         if status == "leaving":
             metadata["deletionTimestamp"] = "2026-11-22T12:00:00Z"
-        content = load("pods")["ready" if status == "leaving" else status]
+        content = {"phase": "Failed"} if status == "ended" else load("pods")["ready" if status == "leaving" else status]
         state.apply(Change("Pod", "ADDED", {"metadata": metadata, "status": content}), 0)
 
 
@@ -48,6 +48,8 @@ def condition(state: ScaleWatch, kind: str, message: str) -> None:
         (2, True, ["ready", "ready"], "done", "2 of 2 ready"),
         (2, True, ["ready", "ready", "ready"], "waiting", "3 of 2 ready, 1 still to go"),
         (2, True, ["ready", "ready", "leaving"], "done", "2 of 2 ready"),
+        (2, True, ["ready", "ready", "ended"], "done", "2 of 2 ready"),
+        (0, True, ["ended"], "done", "no pods left"),
         (2, False, ["ready", "ready", "ready"], "done", "3 of 2 ready, 3 pods in all"),
         (2, False, ["ready", "ready", "probe not passed"], "done", "2 of 2 ready, 3 pods in all"),
         (0, True, ["leaving"], "waiting", "1 pods left"),

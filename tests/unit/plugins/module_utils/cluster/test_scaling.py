@@ -357,7 +357,7 @@ def test_who_would_set_it_back_is_warned_of() -> None:
         {"spec": {"replicas": 3}}
     )
     warnings = world.plan(replicas=5).warnings
-    assert "Argo CD application shop owns Deployment api and will sync its old values back" in warnings[0]
+    assert "Argo CD application shop owns it and will sync the old values of Deployment api back" in warnings[0]
     assert "last-applied-configuration of Deployment api holds replicas 3" in warnings[1]
     assert world.plan(replicas=3).warnings == []
 
