@@ -121,7 +121,7 @@ def test_a_service_that_is_sick_after_it_keeps_the_evidence(ground: Ground) -> N
     before = _uids(api)
     pressed = ground.press("restart", api, key="INC-1")
     assert pressed.rc != 0
-    assert "fail: Restarted 1 pods (key INC-1, revision 2)" in pressed.closing()
+    assert "fail: Restarted 1 pod (key INC-1, revision 2)" in pressed.closing()
     assert 'database is "disconnected"' in pressed.closing()
     assert not _uids(api) & before
     assert pressed.results("workload_mark") == []
@@ -146,7 +146,7 @@ def test_connections_that_would_not_fit(ground: Ground, lab: Lab) -> None:
     assert refused.rc != 0
     assert seen.writes == []
     said = refused.closing()
-    assert "1 pods more at the same time, each with up to 1000 connections, and would make it worse" in said
+    assert "1 pod more at the same time, each with up to 1000 connections, and would make it worse" in said
     assert "1000 more do not fit" in said
     assert "idle in transaction" in said
     assert "servicelink-api" in said.partition("By application: ")[2]

@@ -114,7 +114,7 @@ def _begun(
             planned = replan(found)
             continue
         session.call.journal.note("write", due=planned.due)
-        session.call.say(f"{len(planned.due)} pods are due; evicting them one by one")
+        session.call.say(f"due: {', '.join(planned.due)}; evicting them one by one")
         return {**written, "kind": kind}, planned, found
     raise OperatorError(planning.reply_to_conflict(found.workload))
 
@@ -146,12 +146,12 @@ def _watched(session: Session, state: Turnover, tries: Refusals, clock: Deadline
                 if refused := _evict(session, due[0]):
                     tries.refused(due[0]["metadata"]["name"], refused, clock.elapsed)
                 else:
-                    say(f"evicted {due[0]['metadata']['name']}, {len(due) - 1} more are due")
+                    say(f"evicted {due[0]['metadata']['name']}, {len(due) - 1} still due")
                     tries.evicted.append(due[0]["metadata"]["name"])
                     tries.why, patience = "", Deadline(session.params["deadline_seconds"])
-                    state.apply(Change("Pod", "MODIFIED", _marked(due[0])))
+                    state.send_away(due[0])
                     continue
-            line = f"{len(due)} pods are due, {waits or tries.why}"
+            line = f"{len(due)} still due, {waits or tries.why}"
             if line != said or clock.elapsed - said_at >= PROGRESS_SECONDS:
                 say(line)
                 said, said_at = line, clock.elapsed
@@ -201,11 +201,6 @@ def _evict(session: Session, pod: Object) -> str:
     return ""
 
 
-def _marked(pod: Object) -> dict[str, Any]:
-    """The pod as it is until the watch tells: on its way out."""
-    return {**pod, "metadata": {**pod["metadata"], "deletionTimestamp": "now"}}
-
-
 def _outcome(
     session: Session,
     found: Snapshot,
@@ -241,7 +236,7 @@ def _outcome(
         return {**result, "verdict": Verdict("pass", ended.detail).as_result(), "msg": f"Restarted: {ended.detail}."}
     at_hand = Snapshot(state.workload, found.history, list(state.pods.values()), found.revisions)
     result["evidence"] = rolling.keep_evidence(session, at_hand)
-    told = f"The restart stopped after {len(tries.evicted)} evictions: {ended.detail}."
+    told = f"The restart stopped after {len(tries.evicted)} of {len(planned.due)} evictions: {ended.detail}."
     if ended.finding:
         secrets = evidence.confidences(session.cluster, state.workload)
         words = evidence.last_words(session.cluster, session.params["namespace"], ended.finding, secrets)

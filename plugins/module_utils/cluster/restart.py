@@ -23,7 +23,7 @@ from .snapshot import Snapshot
 def restart(call: Call) -> dict[str, Any]:
     """Restart as C(call.params) ask; in check mode only plan."""
     params = call.params
-    with opened(call, restarting.key_fault(params["key"])) as session:
+    with opened(call, *restarting.input_faults(params["key"], params["not_before"] or "")) as session:
         found, planned, wish = _survey(session)
         result = _described(found, planned)
         if call.check_mode:
@@ -48,23 +48,15 @@ def _survey(session: Session) -> tuple[Snapshot, Restart, Wish]:
     more = (right("create", "Pod", "eviction"), right("list", "PodDisruptionBudget")) if evicting else ()
     with rolling.prechecked(session, *more):
         found = snapshot.read(session.cluster, *session.workload)
-        faults: list[Fault] = []
-        since = None
-        try:
-            since = restarting.moment(params["not_before"] or "", session.cluster.now)
-        except OperatorError as fault:
-            faults += fault.faults
+        since = restarting.moment(params["not_before"] or "", session.cluster.now)
         wish = Wish(params["key"], params["method"], since, params["confirm"] or "")
-        try:
-            planned = _planned(session, found, found.pods, wish)
-        except OperatorError as fault:
-            raise OperatorError([*faults, *fault.faults], **fault.details) from fault
+        planned = _planned(session, found, found.pods, wish)
         if params["prechecks"]:
-            faults += _obstacles(session, found, planned, evicting)
+            faults = _obstacles(session, found, planned, evicting)
             for sentence in planned.warnings:
                 session.call.warn(sentence)
-        if faults:
-            raise OperatorError(faults)
+            if faults:
+                raise OperatorError(faults)
     return found, planned, wish
 
 
@@ -134,4 +126,5 @@ def _intention(planned: Restart, wish: Wish) -> str:
         return f"Nothing would be restarted: {planned.settled}; it would be watched and verified."
     more = f", {planned.surge_pods} more at the same time" if planned.surge_pods else ""
     how = ", one by one" if wish.method == "evict" else more
-    return f"Would restart {len(planned.due)} pods{how}, key {wish.key}."
+    pods = "1 pod" if len(planned.due) == 1 else f"{len(planned.due)} pods"
+    return f"Would restart {pods}{how}, key {wish.key}."

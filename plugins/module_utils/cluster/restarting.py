@@ -97,15 +97,22 @@ def moment(text: str, now: datetime) -> datetime | None:
     )
 
 
-def key_fault(key: str) -> Fault | None:
-    """What is wrong with the key itself."""
-    if _KEY.fullmatch(key):
-        return None
-    return Fault(
-        "key_invalid",
-        "key= is empty, longer than 128 characters, or has control characters.",
-        "Give the incident's name, such as -e key=INC-123.",
-    )
+def input_faults(key: str, not_before: str) -> list[Fault]:
+    """What is wrong with the words themselves; needs no cluster."""
+    faults = []
+    if not _KEY.fullmatch(key):
+        faults.append(
+            Fault(
+                "key_invalid",
+                "key= is empty, longer than 128 characters, or has control characters.",
+                "Give the incident's name, such as -e key=INC-123.",
+            )
+        )
+    try:
+        moment(not_before, datetime.now(UTC))
+    except OperatorError as fault:
+        faults += fault.faults
+    return faults
 
 
 def plan(

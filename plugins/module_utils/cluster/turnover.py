@@ -32,6 +32,7 @@ class Turnover:
         self.pods: dict[str, Object] = {}
         self.timeline: list[dict[str, Any]] = []
         self.deleted = False
+        self._sent: set[str] = set()
         self._template = revisions.bare_template(workload["spec"]["template"])
         self._owners = owners
         self._crash_restarts = crash_restarts
@@ -51,6 +52,10 @@ class Turnover:
             self.pods[entry["metadata"]["name"]] = entry
             self._restarts.setdefault(entry["metadata"]["uid"], diagnosis.past_restarts(entry))
 
+    def send_away(self, pod: Object) -> None:
+        """Note that a pod's eviction was granted; what the watch says of it may be older for a moment."""
+        self._sent.add(pod["metadata"]["uid"])
+
     @property
     def superseded(self) -> bool:
         """Whether somebody else changed the template."""
@@ -59,7 +64,7 @@ class Turnover:
     @property
     def alive(self) -> list[Object]:
         """The pods that run or are to run."""
-        return restarting.alive(self.pods.values())
+        return [pod for pod in restarting.alive(self.pods.values()) if not self._leaving(pod)]
 
     def due(self) -> list[Object]:
         """The pods to be evicted, in that order: those that are not ready, then the oldest."""
@@ -72,7 +77,7 @@ class Turnover:
 
     def waits_for(self, now: datetime) -> str:
         """What has to come to an end before the next pod may go, empty if nothing."""
-        leaving = sorted(_name(pod) for pod in self.pods.values() if pod["metadata"].get("deletionTimestamp"))
+        leaving = sorted(_name(pod) for pod in self.pods.values() if self._leaving(pod))
         if leaving:
             return f"{leaving[0]} is on its way out"
         wanted = rollout.desired_replicas(self.workload)
@@ -105,6 +110,9 @@ class Turnover:
         }
         if not self.timeline or self.timeline[-1]["revisions"] != picture:
             self.timeline.append({"seconds": round(seconds, 2), "revisions": picture})
+
+    def _leaving(self, pod: Object) -> bool:
+        return bool(pod["metadata"].get("deletionTimestamp")) or pod["metadata"]["uid"] in self._sent
 
     def _settled(self, pod: Object, now: datetime) -> bool:
         """Ready, and for as long as C(minReadySeconds) asks."""

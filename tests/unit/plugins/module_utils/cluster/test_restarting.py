@@ -287,5 +287,11 @@ def test_not_before_that_means_nothing(text: str, wrong: str) -> None:
 
 @pytest.mark.parametrize(("key", "right"), [("INC-123", True), ("größer #1", True), ("", False), ("a\nb", False)])
 def test_keys(key: str, right: bool) -> None:
-    assert (restarting.key_fault(key) is None) == right
-    assert restarting.key_fault("x" * 129)
+    assert (restarting.input_faults(key, "") == []) == right
+
+
+def test_all_faults_of_the_input_at_once() -> None:
+    assert [fault.reason for fault in restarting.input_faults("x" * 129, "soon")] == [
+        "key_invalid",
+        "not_before_invalid",
+    ]

@@ -115,3 +115,13 @@ def test_the_timeline_tells_old_from_new() -> None:
     number = state.target.number
     picture = {str(number): {"pods": 2, "ready": 2}, f"{number} restarted": {"pods": 1, "ready": 0}}
     assert state.timeline == [{"seconds": 1.5, "revisions": picture}]
+
+
+def test_old_news_of_an_evicted_pod_does_not_bring_it_back() -> None:
+    """The eviction API writes a condition first, and the watch may tell of that after the eviction was granted."""
+    at = settled("deployment")
+    state = turnover(at)
+    state.send_away(at.pods[0])
+    state.apply(Change("Pod", "MODIFIED", pod_of("deployment", "servicelink-api-0")))
+    assert state.waits_for(NOW) == "servicelink-api-0 is on its way out"
+    assert names(state.due()) == ["servicelink-api-1", "servicelink-api-2"]
