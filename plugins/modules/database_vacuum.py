@@ -69,8 +69,8 @@ options:
     default: 2000
   max_minutes:
     description:
-      - How long all of it may take. No table is begun afterwards, and the one that is being vacuumed is cancelled, which
-        harms nothing.
+      - How long all of it may take. No table is begun afterwards; a vacuum that still runs is cancelled, which harms
+        nothing.
     type: float
     default: 60
   window:
@@ -97,7 +97,8 @@ RETURN = r"""
 verdict:
   description:
     - V(pass) if every table has what it needs, or somebody else gives it that.
-    - V(unknown) if an old snapshot, a lock or a missing right is in the way, V(fail) if something failed or time was over.
+    - V(unknown) if an old snapshot, a lock or a missing right is in the way.
+    - V(fail) if something failed or time was over.
   returned: success
   type: dict
 tables:

@@ -14,6 +14,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..wording import duration
+
 #: A holder whose age in time is unknown counts as old from this many transactions on.
 OLD_TRANSACTIONS = 100_000
 
@@ -31,7 +33,7 @@ class Holder:
     @property
     def sentence(self) -> str:
         """The holder and its age."""
-        age = "" if self.seconds is None else f"for {_duration(self.seconds)}, "
+        age = "" if self.seconds is None else f"for {duration(self.seconds)}, "
         return f"{self.name} holds a snapshot {age}{self.transactions} transactions old"
 
     def is_old(self, old_seconds: float) -> bool:
@@ -90,10 +92,3 @@ def _holder(row: Mapping[str, Any]) -> Holder:
         row["transactions"],
         row["seconds"],
     )
-
-
-def _duration(seconds: float) -> str:
-    for length, unit in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= length:
-            return f"{seconds / length:.1f} {unit}"
-    return f"{seconds:.0f} s"

@@ -110,20 +110,27 @@ def chosen(current: Look, typed: Sequence[str], place: str, schema: str) -> tupl
     return [table for table in current.tables if table.oid in wanted], faults
 
 
-def speed(database: Database, server: Row) -> freezing.Rate | None:
-    """How fast transaction ids are taken; none where the role may not know how old the cluster is."""
+def speed(database: Database, first: Row) -> freezing.Rate | None:
+    """How fast transaction ids are taken, since a first look at the server; none where this role may not know."""
     try:
-        seconds = database.read(upkeep_queries.LIFETIME)[0]["seconds"]
+        now = database.read(upkeep_queries.PACE)[0]
     except Refused:
         return None
-    return freezing.rate(server["next_transaction"], seconds)
+    return freezing.rate(
+        now["next_transaction"],
+        now["lifetime_seconds"],
+        first["next_transaction"],
+        now["now_epoch_seconds"] - first["now_epoch_seconds"],
+    )
 
 
 def _busy(lock: Row) -> Busy:
     who = f"pid {lock['pid']}, {lock['user'] or 'somebody'}, {lock['application'] or 'no application name'}"
-    if lock["backend_type"] == "autovacuum worker":
+    # A role that may not see a session's kind sees its user; only the server's own processes have none.
+    hidden = lock["known"] and lock["backend_type"] is None and lock["user"] is None
+    if lock["backend_type"] == "autovacuum worker" or hidden:
         return Busy(f"autovacuum works on it (pid {lock['pid']})", tends=True)
     if lock["vacuums"]:
-        return Busy(f"another session vacuums it ({who})", tends=True)
+        return Busy(f"another session vacuums or analyzes it ({who})", tends=True)
     who = who if lock["pid"] else "a prepared transaction"
     return Busy(f"another session holds a {lock['mode']} on it ({who})", tends=False)

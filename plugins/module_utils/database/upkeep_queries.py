@@ -21,8 +21,11 @@ SELECT pg_is_in_recovery() AS in_recovery, current_setting('transaction_read_onl
 """
 
 #: The moment of initdb stands in the upper half of the system identifier (postgres:src/backend/access/transam/xlog.c).
-LIFETIME = """
-SELECT extract(epoch FROM now())::float8 - ((system_identifier >> 32) & 4294967295) AS seconds FROM pg_control_system()
+PACE = """
+SELECT txid_snapshot_xmax(txid_current_snapshot()) AS next_transaction,
+       extract(epoch FROM now())::float8 AS now_epoch_seconds,
+       extract(epoch FROM now())::float8 - ((system_identifier >> 32) & 4294967295) AS lifetime_seconds
+FROM pg_control_system()
 """
 
 #: Tables with storage, their TOAST tables' ages included. No lock is taken: sizes are those of the last vacuum.
@@ -81,13 +84,13 @@ SELECT 'slot', active_pid, NULL, slot_name, NULL, NULL, NULL, NULL, active, age(
 FROM pg_replication_slots WHERE xmin IS NOT NULL
 """
 
-#: Who holds a lock that a VACUUM would wait for, and whether that is a vacuum itself.
+#: Who holds a lock that a VACUUM would wait for, and whether that is a vacuum itself, which analyzes at its end.
 BUSY = """
 SELECT l.relation::bigint AS oid, l.pid, l.mode, a.backend_type, a.usename AS "user",
-       a.application_name AS application, p.pid IS NOT NULL AS vacuums
+       a.application_name AS application, a.pid IS NOT NULL AS known, p.pid IS NOT NULL AS vacuums
 FROM pg_locks l
 LEFT JOIN pg_stat_activity a ON a.pid = l.pid
-LEFT JOIN pg_stat_progress_vacuum p ON p.pid = l.pid
+LEFT JOIN (SELECT pid FROM pg_stat_progress_vacuum UNION SELECT pid FROM pg_stat_progress_analyze) p ON p.pid = l.pid
 WHERE l.locktype = 'relation' AND l.granted AND l.pid IS DISTINCT FROM pg_backend_pid()
   AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
   AND l.mode IN ('ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock',

@@ -1,0 +1,141 @@
+# Copyright: (c) 2026, linkops.runbooks contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The vacuum button as an operator presses it: plan, lock, vacuum, verdict; killed, interrupted, contended."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lab.site import Lab
+from tests.integration.harness.audit import AuditLog
+from tests.integration.harness.postgres import HOST, Server, TestDatabase, server
+from tests.integration.harness.pressing import Press
+from tests.integration.harness.services import Service, Services
+
+OURS = "linkops.runbooks"
+
+
+@pytest.fixture(scope="module")
+def postgres(lab: Lab) -> Iterator[Server]:
+    """One server for all tests of this file."""
+    with server(lab) as made:
+        yield made
+
+
+@pytest.fixture
+def shop(postgres: Server) -> TestDatabase:
+    """A database whose table "Quote" needs a vacuum."""
+    made = postgres.database("shop")
+    made.sql('CREATE TABLE "Quote" (id int PRIMARY KEY, status text)')
+    made.sql("""INSERT INTO "Quote" SELECT n, repeat('x', 200) FROM generate_series(1, 100000) n""")
+    made.sql('DELETE FROM "Quote" WHERE id > 50000')
+    return made
+
+
+@pytest.fixture
+def api(service: Services, shop: TestDatabase, tmp_path: Path) -> Service:
+    """A service whose inventory names this database."""
+    password = tmp_path / "password"
+    password.write_text(shop.password)
+    return service(
+        ["v1.2.0"], database_host=HOST, database_port=shop.server.port, database_name=shop.name,
+        database_user=shop.user, database_password_file=str(password), database_password_key="",
+        lock_duration_seconds=5,
+    )  # fmt: skip
+
+
+def test_pressed_twice_it_vacuums_once(api: Service, press: Press) -> None:
+    first, second = press("vacuum", api, tables="Quote"), press("vacuum", api, tables="Quote")
+    assert first.rc == second.rc == 0, first.output + second.output
+    assert 'Vacuumed or analyzed "Quote"' in first.closing()
+    assert "Nothing to do" in second.closing()
+    assert [len(pressed.entries("write")) for pressed in (first, second)] == [1, 0]
+    assert "changed=0" in second.output
+
+
+def test_check_mode_writes_neither_to_the_database_nor_to_the_cluster(
+    api: Service, press: Press, audit: AuditLog, postgres: Server
+) -> None:
+    before = postgres.log.stat().st_size
+    with audit.reading() as seen:
+        pressed = press("vacuum", api, options=("--check", "--diff"))
+    assert pressed.rc == 0, pressed.output
+    assert "Would vacuum" in pressed.closing()
+    assert seen.writes == []
+    assert postgres.statements(OURS, before) != []
+    assert postgres.writes(OURS, before) == []
+
+
+def test_the_lock_is_of_the_service_and_of_its_database_and_is_renewed(
+    api: Service, press: Press, audit: AuditLog
+) -> None:
+    with audit.reading() as seen:
+        pressed = press(
+            "vacuum", api, options=("-e", '{"vacuum_cost_delay_milliseconds": 50, "vacuum_cost_limit": 100}')
+        )
+    assert pressed.rc == 0, pressed.output
+    names = {event["objectRef"]["name"] for event in seen.renewals}
+    assert names == {f"linkops-{api.name}", "linkops-database-shop"}
+    assert len(seen.renewals) > 4  # the two that give both back, and renewals while it vacuums
+
+
+def test_an_interruption_cancels_the_vacuum_and_gives_the_lock_back(
+    api: Service, press: Press, shop: TestDatabase
+) -> None:
+    running = press.start(
+        "vacuum", api, options=("-e", '{"vacuum_cost_delay_milliseconds": 100, "vacuum_cost_limit": 1}')
+    )
+    running.until("scanning heap")
+    running.signal(signal.SIGTERM)
+    running.wait(60)
+    assert shop.sql("SELECT count(*) FROM pg_stat_progress_vacuum") == [(0,)]
+    again = press("vacuum", api)
+    assert again.rc == 0, again.output
+    assert "is held" not in again.output
+
+
+def test_killed_in_the_middle_a_rerun_converges(api: Service, press: Press, shop: TestDatabase) -> None:
+    running = press.start(
+        "vacuum", api, options=("-e", '{"vacuum_cost_delay_milliseconds": 50, "vacuum_cost_limit": 100}')
+    )
+    running.until("scanning heap")
+    running.vanish()
+    again = press("vacuum", api)  # what was begun goes on in the server, and is left to it
+    assert again.rc == 0, again.output
+    end = time.monotonic() + 120
+    working = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'VACUUM%'"
+    while shop.sql(working, superuser=True) != [(0,)]:
+        assert time.monotonic() < end, "the vacuum does not end"
+        time.sleep(0.5)
+    assert press("vacuum", api).rc == 0
+    assert "Nothing to do" in press("vacuum", api).closing()
+    assert shop.sql('SELECT count(*) FROM "Quote"') == [(50000,)]
+
+
+def test_a_wrong_name_and_a_missing_server_are_one_sentence_without_a_password(
+    api: Service, press: Press, shop: TestDatabase
+) -> None:
+    wrong = press("vacuum", api, tables="quote")
+    assert wrong.rc != 0
+    assert 'There is "Quote"' in wrong.closing()
+    gone = press("vacuum", api.having(database_port=1))
+    assert "Nothing listens" in gone.closing()
+    assert shop.password not in wrong.output + gone.output
+
+
+def test_an_old_snapshot_is_an_unknown_verdict(api: Service, press: Press, shop: TestDatabase) -> None:
+    with shop.open(application="a long report") as reader:
+        reader.cursor().execute('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM "Quote"')
+        shop.sql('UPDATE "Quote" SET status = status')
+        time.sleep(1.1)
+        pressed = press("vacuum", api, old_snapshot_seconds=1)
+    assert pressed.rc != 0
+    assert "unknown: " in pressed.closing()
+    assert "a long report" in pressed.closing()
+    assert pressed.entries("write") == []
