@@ -167,6 +167,21 @@ def test_what_a_quota_has_no_room_for_is_told_in_figures(service: Services, pres
     assert press("scale", api, replicas=3).rc == 0
 
 
+def test_connections_that_the_database_has_no_room_for(service: Services, press: Press, audit: AuditLog) -> None:
+    """Two pods more would open more connections than the lab's server has; a service without a pool is not asked."""
+    api = service(["v1.2.1"], database_pool_size=60)
+    with audit.reading() as seen:
+        refused = press("scale", api, replicas=3)
+    assert refused.rc != 0
+    assert "api is not scaled up: 2 more pods open up to 120 connections, 60 each, and" in refused.closing()
+    assert "ignore_connections=true" in refused.closing()
+    assert seen.writes == [], seen.lines
+    planned = press("scale", api, replicas=3, ignore_connections="true", options=["--check"])
+    assert planned.rc == 0, planned.output
+    assert "its connections:" in planned.closing()
+    assert press("scale", api.having(database_pool_size=0), replicas=2).results("database_info") == []
+
+
 def test_some_more_are_better_than_none_and_none_are_put_back(ground: Ground, cluster: Cluster, tmp_path: Path) -> None:
     """Where room is not to be asked for beforehand, the wait ends at the refusal: what got ready stays."""
     token = credentials.service_account(cluster, ground.namespace, "clerk", RULES)

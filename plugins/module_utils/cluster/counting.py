@@ -47,14 +47,14 @@ class ScaleWatch(RolloutWatch):
         if moved := self._moved():
             return rollout.Rollout("failed", moved, "superseded"), None
         ready, there = self._ready(), len(self.pods_of_target())
-        told = f"{ready} of {self._goal} ready"
+        told = f"{ready} of {self._goal} ready" if ready <= self._goal else f"{ready} ready of {self._goal} wanted"
         if not self._seen():
             return rollout.Rollout("waiting", f"{told}, the controller has not seen the number yet"), None
         if self._goal == 0:
             left = sum(1 for pod in self.pods.values() if not revisions.pod_ended(pod))
             return rollout.Rollout("waiting" if left else "done", f"{left} pods left" if left else "no pods left"), None
         if ready >= self._goal and (there == self._goal or not self._exact):
-            return rollout.Rollout("done", told if there <= self._goal else f"{told}, {there} pods in all"), None
+            return rollout.Rollout("done", told), None
         if self._exact and there > self._goal:
             return rollout.Rollout("waiting", f"{told}, {there - self._goal} still to go"), None
         fatal = [each for each in self.findings() if each.pod not in self._broken]
