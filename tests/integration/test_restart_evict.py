@@ -70,7 +70,7 @@ def test_a_budget_that_is_never_free_ends_at_the_deadline(ground: Ground) -> Non
 
     # The same key goes on from there.
     _guard(ground, api, 1)
-    again = ground.press("restart", api, key="INC-1", method="evict")
+    again = ground.press("restart", api.having(rollout_deadline_seconds=90), key="INC-1", method="evict")
     assert again.rc == 0, again.output
     assert not _uids(api) & before
 

@@ -147,7 +147,7 @@ def plan(
         due=[] if settled else [pod["metadata"]["name"] for pod in (due if wish.method == "evict" else alive(pods))],
         since=until,
         surge_pods=pace(workload, wish.method).surge,
-        warnings=rollout.strategy_notes(workload) if wish.method == "rollout" else [],
+        warnings=_notes(workload, wish, pods),
         settled=settled,
     )
 
@@ -248,6 +248,16 @@ def started(workload: Object) -> datetime | None:
         return datetime.fromisoformat((workload["metadata"].get("annotations") or {})[STARTED])
     except (KeyError, ValueError):
         return None
+
+
+def _notes(workload: Object, wish: Wish, pods: Sequence[Object]) -> list[str]:
+    """What to know besides. Whether nodes have room is known only where a pod finds none now; autoscalers add nodes."""
+    notes = rollout.strategy_notes(workload) if wish.method == "rollout" else []
+    waiting = [each for pod in alive(pods) for each in diagnosis.diagnose(pod, 1) if each.reason == "Unschedulable"]
+    return notes + [
+        f"Pod {each.pod} finds no node now ({each.message}), so new pods may have to wait for one."
+        for each in waiting[:1]
+    ]
 
 
 def _until(workload: Object, wish: Wish, alike: bool, now: datetime) -> datetime | None:

@@ -295,3 +295,10 @@ def test_all_faults_of_the_input_at_once() -> None:
         "key_invalid",
         "not_before_invalid",
     ]
+
+
+def test_a_pod_that_finds_no_node_is_a_warning() -> None:
+    at = settled("deployment", availableReplicas=2)
+    at.pods[0] = pod_of("deployment", "pending", "unschedulable")
+    assert "Pod pending finds no node now" in " ".join(planned(at).warnings)
+    assert planned(settled("deployment")).warnings == []
