@@ -116,9 +116,9 @@ class Cluster:
         """Patch an object; preconditions stand in the patch."""
         return self._json("PATCH", path, body=body, query=query, content_type=content_type)
 
-    def delete(self, path: str, uid: str) -> dict[str, Any]:
-        """Delete the object of exactly this uid."""
-        return self._json("DELETE", path, body={"preconditions": {"uid": uid}})
+    def delete(self, path: str, uid: str, **options: str) -> dict[str, Any]:
+        """Delete the object of exactly this uid; C(options) may hold propagationPolicy."""
+        return self._json("DELETE", path, body={"preconditions": {"uid": uid}, **options})
 
     def text(self, path: str, **query: str) -> str:
         """Read a body that is not JSON, such as a log."""

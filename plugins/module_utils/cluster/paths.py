@@ -19,6 +19,7 @@ _GROUPS = {
     "ConfigMap": ("api/v1", "configmaps"),
     "Secret": ("api/v1", "secrets"),
     "Event": ("api/v1", "events"),
+    "Job": ("apis/batch/v1", "jobs"),
     "Lease": ("apis/coordination.k8s.io/v1", "leases"),
     "LimitRange": ("api/v1", "limitranges"),
     "ResourceQuota": ("api/v1", "resourcequotas"),

@@ -35,3 +35,9 @@ DATABASE: Arguments = {
     "statement_timeout_seconds": {"type": "float", "default": 5},
     "lock_timeout_seconds": {"type": "float", "default": 2},
 }
+
+#: An image's migrations, as M(linkops.runbooks.prisma_migration_source) returns them.
+SOURCE: Arguments = {
+    "migrations": {"type": "list", "elements": "dict", "required": True},
+    "target": {"type": "dict"},
+}
