@@ -18,8 +18,9 @@ from functools import partial
 from typing import Any
 from urllib.parse import urljoin
 
+from . import pod_answers
 from .call import Call
-from .cluster import paths, revisions, snapshot
+from .cluster import revisions, snapshot
 from .cluster.client import Cluster
 from .cluster.session import Session, opened
 from .deadline import Deadline
@@ -152,25 +153,17 @@ def _with_time(verdict: Verdict) -> Verdict:
 def _ask_address(endpoint: Endpoint) -> Verdict:
     url = endpoint["url"]
     answer = http.get(url, endpoint["timeout_seconds"])
-    return answer if isinstance(answer, Verdict) else _judged(url, *answer, endpoint)
+    return answer if isinstance(answer, Verdict) else _judged(endpoint, url, *answer)
 
 
 def _ask_pod(cluster: Cluster, namespace: str, forward: bool, endpoint: Endpoint, pod: str) -> Verdict:
     """Ask one pod; C(forward) allows a port-forward where the pod proxy cannot ask."""
-    who, timeout, port, path = f"pod {pod}", endpoint["timeout_seconds"], endpoint["port"], endpoint["path"]
-    if port == 0:
-        return Verdict("pass", f"{who} is ready (it serves no HTTP)")
-    status, body, answered_by = cluster.proxied(paths.pod_proxy(namespace, pod, port, path), timeout)
-    if answered_by == "service":
-        return _judged(who, status, body, endpoint)
-    refusal = response.judge_refusal(who, status, body)
-    if refusal.status != "unknown" or not forward:
-        return refusal
-    status, answer = cluster.forwarded(namespace, pod, port, path, timeout)
-    if status == 0:
-        return Verdict("unknown", f"{refusal.reason}; {answer}", refusal.evidence)
-    return _judged(who, status, answer, endpoint)
+    if endpoint["port"] == 0:
+        return Verdict("pass", f"pod {pod} is ready (it serves no HTTP)")
+    port, path, timeout = endpoint["port"], endpoint["path"], endpoint["timeout_seconds"]
+    judge = partial(_judged, endpoint)
+    return pod_answers.ask(cluster, namespace, pod, port, path, timeout, forward, judge)
 
 
-def _judged(who: str, status: int, body: str, endpoint: Endpoint) -> Verdict:
+def _judged(endpoint: Endpoint, who: str, status: int, body: str) -> Verdict:
     return response.judge(who, status, body, endpoint["expect"] or {}, endpoint.get("statuses") or ())

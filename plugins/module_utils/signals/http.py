@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Mapping
+from typing import Any
 from urllib.error import HTTPError, URLError
 
 from ansible.module_utils.urls import open_url
@@ -18,20 +20,43 @@ MOST_BYTES = 1 << 20
 
 def get(url: str, timeout_seconds: float, validate_certs: bool = True) -> tuple[int, str] | Verdict:
     """Status and body; status 0 with the reason where nobody answered; unknown where nobody could be asked."""
+    answer = exchange("GET", url, timeout_seconds, validate_certs=validate_certs)
+    return answer if isinstance(answer, Verdict) else answer[:2]
+
+
+def exchange(
+    method: str,
+    url: str,
+    timeout_seconds: float,
+    headers: Mapping[str, str] | None = None,
+    body: bytes | None = None,
+    validate_certs: bool = True,
+) -> tuple[int, str, dict[str, str]] | Verdict:
+    """The same with the answer's headers, their names in lower case. With headers of ours no redirect is followed,
+    since they may hold a credential.
+    """
     try:
         answer = open_url(
             url,
+            method=method,
+            data=body,
+            headers=dict(headers or {}),
             timeout=timeout_seconds,
             validate_certs=validate_certs,
             http_agent="linkops.runbooks",
-            follow_redirects="safe",
+            follow_redirects="none" if headers else "safe",
         )
-        return answer.status, answer.read(MOST_BYTES).decode("utf-8", "replace")
+        return answer.status, *_content(answer)
     except HTTPError as fault:
-        return fault.code, fault.read(MOST_BYTES).decode("utf-8", "replace")
+        return fault.code, *_content(fault)
     except URLError as fault:
         if isinstance(fault.reason, socket.gaierror):
             return Verdict("unknown", f"{url} cannot be asked from here: the name does not resolve ({fault.reason})")
-        return 0, str(fault.reason)
+        return 0, str(fault.reason), {}
     except (OSError, ValueError) as fault:
-        return 0, str(fault) or type(fault).__name__
+        return 0, str(fault) or type(fault).__name__, {}
+
+
+def _content(answer: Any) -> tuple[str, dict[str, str]]:
+    text = answer.read(MOST_BYTES).decode("utf-8", "replace")
+    return text, {name.lower(): value for name, value in answer.headers.items()}
