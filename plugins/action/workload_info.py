@@ -26,7 +26,7 @@ from ansible.utils.display import Display
 
 from ansible_collections.linkops.runbooks.plugins.module_utils.call import Call
 from ansible_collections.linkops.runbooks.plugins.module_utils.cluster.connection import KUBERNETES_MISSING
-from ansible_collections.linkops.runbooks.plugins.module_utils.redaction import redact_text
+from ansible_collections.linkops.runbooks.plugins.module_utils.redaction import redact, redact_text
 from ansible_collections.linkops.runbooks.plugins.module_utils.shell import Module, perform
 
 _MODULES = "ansible_collections.linkops.runbooks.plugins.modules"
@@ -109,7 +109,7 @@ class ActionModule(ActionBase):
             outcome.pop("diff", None)
         if call.warnings:
             outcome["warnings"] = call.warnings
-        outcome["invocation"] = {"module_args": call.params}
+        outcome["invocation"] = {"module_args": redact(call.params)}  # with what an operator should not have given
         cleaned: dict[str, Any] = sanitize_keys(remove_values(outcome, secrets), secrets, ignore_keys={"invocation"})
         return cleaned
 

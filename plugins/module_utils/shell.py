@@ -35,6 +35,7 @@ class Module:
         result = perform(self.operation, call, tuple(module.no_log_values))
         for sentence in call.warnings:
             module.warn(sentence)
+        result["invocation"] = {"module_args": redact(module.params)}  # with what an operator should not have given
         if not module._diff:  # noqa: SLF001 (AnsibleModule has no public name for it)
             result.pop("diff", None)
         if result.get("failed"):

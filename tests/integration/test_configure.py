@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import json
+import secrets
+import urllib.request
 
 from tests.integration.harness.ground import Ground
 from tests.integration.harness.services import Service, container
@@ -55,3 +57,127 @@ def test_memory_is_set_once_and_put_back(ground: Ground) -> None:
     assert back.rc == 0, back.output
     assert back.results("workload_configure")[-1]["to_revision"] == 1, json.dumps(back.results("workload_configure"))
     assert resources(api) == before
+
+
+def test_what_is_wrong_with_the_words_is_said_at_once_and_no_secret_is_repeated(ground: Ground) -> None:
+    api = ground.service(["v1.2.1"], replicas=0)
+    canary = f"canary{secrets.token_hex(8)}"
+    with ground.audit.reading() as seen:
+        pressed = ground.press(
+            "configure", api, options=["-vvv", "--diff"], memory_limit="2GB", cpu_request="-1",
+            variable="JWT_SECRET", value=canary,
+        )  # fmt: skip
+    assert pressed.rc != 0
+    for words in (
+        "memory_limit=2GB is not a quantity as Kubernetes writes it. Give 2Gi (powers of 1024) or 2G (powers of 1000).",
+        "cpu_request=-1 is not more than 0",
+        "The value given for JWT_SECRET looks like a secret",
+    ):
+        assert words in pressed.closing()
+    assert seen.writes == []
+    assert canary not in pressed.output
+    assert all(canary not in path.read_text() for path in pressed.folder().rglob("*") if path.is_file())
+
+
+def test_what_stands_against_it_in_the_cluster_is_said_before_anything_is_written(ground: Ground) -> None:
+    api = ground.service(["v1.2.1"], replicas=0)
+    limits = [{"type": "Container", "max": {"memory": "1Gi"}}]
+    ground.cluster.apply(
+        {"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "l"}, "spec": {"limits": limits}},
+        ground.namespace,
+    )
+    missing = {
+        "variables_from": {"SIGNING": {"secret": "servicelink-secrets", "key": "NO_SUCH"}},
+        "memory_limit": "8Gi",
+    }
+    cases = {
+        "There is no container web; there are api.": {"container": "web", "memory_limit": "512Mi"},
+        "The memory request 2Gi would be above the memory limit 256Mi.": {"memory_request": "2Gi"},
+        "STRIPE_API comes from a Secret now": {"variable": "STRIPE_API", "value": "v2"},
+        "maximum memory usage per Container is 1Gi": missing,
+    }
+    ground.cluster.patch("Secret", ground.namespace, "servicelink-secrets", {"stringData": {"STRIPE_API": "v1"}})
+    with ground.audit.reading() as seen:
+        pressed = [
+            ground.press("configure", api, options=["--check", "-e", json.dumps(given)]) for given in cases.values()
+        ]
+    for words, each in zip(cases, pressed, strict=True):
+        assert each.rc != 0
+        assert words in each.closing()
+    told = pressed[-1].closing()
+    assert "Secret servicelink-secrets, key NO_SUCH, and it has no such key; it has" in told
+    assert seen.writes == []
+
+
+def test_memory_that_is_too_little_is_refused_and_where_forced_returned(ground: Ground) -> None:
+    api = ground.service(["v1.2.1"], node_port=True)
+    name = api.workload.pods[0]["metadata"]["name"]
+    path = f"/apis/metrics.k8s.io/v1beta1/namespaces/{ground.namespace}/pods"
+    ground.cluster.until(
+        lambda: any(each["metadata"]["name"] == name for each in ground.cluster.request("GET", path)["items"]),
+        lambda: f"pod {name} has no metrics",
+    )
+    tiny = {"memory_limit": "20Mi", "memory_request": "10Mi"}
+    refused = ground.press("configure", api, **tiny)
+    assert refused.rc != 0
+    assert "memory_limit=20Mi is below what is used: container api of pod" in refused.closing()
+
+    forced = ground.press("configure", api, force="true", **tiny)
+    assert forced.rc != 0
+    assert "It was returned to revision 1, which serves again" in forced.closing()
+    assert resources(api)["limits"] == {"memory": "256Mi"}
+    assert name in {pod["metadata"]["name"] for pod in api.workload.pods}, "it served all the time"
+    assert forced.results("workload_configure")[-1]["evidence"]
+
+
+def test_variables_reach_users_and_secrets_are_referred_to(ground: Ground) -> None:
+    canary = f"canary{secrets.token_hex(8)}"
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "stripe-2026"}, "stringData": {"key": canary}}
+    ground.cluster.apply(secret, ground.namespace)
+    api = ground.service(["v1.2.1"], node_port=True)
+    origins = "https://servicelink.com,https://www.servicelink.com,https://beta.servicelink.com/"
+    given = {
+        "variables": {"CORS_ORIGIN": origins, "AUTH_LOGIN_RATE_LIMIT": 20},
+        "variables_from": {"STRIPE_SECRET_KEY": {"secret": "stripe-2026", "key": "key"}},
+    }
+    pressed = ground.press("configure", api, options=["-vvv", "--diff", "-e", json.dumps(given)])
+    assert pressed.rc == 0, pressed.output
+    said = " ".join(pressed.output.split())
+    assert "a browser sends https://beta.servicelink.com" in said
+    assert "CORS_ORIGIN comes from ConfigMap servicelink-config, key CORS_ORIGIN, until now" in said
+    assert canary not in pressed.output
+    assert all(canary not in path.read_text() for path in pressed.folder().rglob("*") if path.is_file())
+    assert variables(api) == {"CORS_ORIGIN": origins, "AUTH_LOGIN_RATE_LIMIT": "20"}
+    request = urllib.request.Request(api.health_url, headers={"Origin": "https://www.servicelink.com"})
+    with urllib.request.urlopen(request) as answer:
+        assert answer.headers["Access-Control-Allow-Origin"] == "https://www.servicelink.com"
+
+    again = ground.press("configure", api, options=["-e", json.dumps(given)])
+    assert "changed=0" in again.output.rpartition("PLAY RECAP")[2]
+
+    # What is put back is the revision that it was, which inherits from the ConfigMap.
+    absent = ["CORS_ORIGIN", "AUTH_LOGIN_RATE_LIMIT", "STRIPE_SECRET_KEY"]
+    back = ground.press("configure", api, variables_absent=",".join(absent))
+    assert back.rc == 0, back.output
+    assert back.results("workload_configure")[-1]["to_revision"] == 1
+    assert variables(api) == {}
+
+
+def test_one_operator_at_a_time_and_a_killed_run_is_taken_up(ground: Ground) -> None:
+    api = ground.service(["v1.2.1"], lock_duration_seconds=8)
+    first = ground.press.start("configure", api, memory_limit="512Mi")
+    first.until("watching the rollout")
+    second = ground.press.start("configure", api, memory_limit="1Gi", operator="ada")
+    second.until("is held: configure by")
+    first.vanish()
+    taken = second.wait()
+    assert taken.rc == 0, taken.output
+    assert resources(api)["limits"] == {"memory": "1Gi"}
+
+    rival = ground.press.start("configure", api, memory_limit="768Mi")
+    rival.until("watching the rollout")
+    refused = ground.press("configure", api, memory_limit="2Gi")
+    assert refused.rc != 0
+    assert "that run is alive" in refused.closing() or "that run ended" in refused.closing()
+    assert rival.wait().rc == 0
+    assert resources(api)["limits"] == {"memory": "768Mi"}
