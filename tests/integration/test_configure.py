@@ -164,7 +164,7 @@ def test_variables_reach_users_and_secrets_are_referred_to(ground: Ground) -> No
 
 
 def test_one_operator_at_a_time_and_a_killed_run_is_taken_up(ground: Ground) -> None:
-    api = ground.service(["v1.2.1"], lock_duration_seconds=8)
+    api = ground.service(["v1.2.1"], behaviour="slow-start", lock_duration_seconds=8)
     first = ground.press.start("configure", api, memory_limit="512Mi")
     first.until("watching the rollout")
     second = ground.press.start("configure", api, memory_limit="1Gi", operator="ada")

@@ -58,6 +58,8 @@ def everything(records: Path) -> list[dict[str, Any]]:
         on_workload("workload_rollback", {"check_mode": True, "diff": True}, revision=1),
         on_workload("workload_rollback", revision=1),
         on_workload("workload_rollback", revision=1, prechecks=False),
+        on_workload("workload_configure", {"check_mode": True, "diff": True}, memory_limit="512Mi"),
+        on_workload("workload_configure", failing, memory_limit="2GB", environment={"API_TOKEN": "never shown"}),
         on_workload("service_health", **health),
         on_workload("workload_mark", good="active", reason="parity"),
         on_workload("workload_mark", good="active", reason="parity", migration=""),
@@ -115,7 +117,7 @@ def test_each_way_gives_the_same_results(press: Press, ways: list[Service], tmp_
     assert pressed.rc == 0, pressed.output
     here, there, later = (told(pressed, service.name) for service in ways)
     assert len(here) == len(tasks)
-    assert [each["state"] for each in here].count("failed") == 9
+    assert [each["state"] for each in here].count("failed") == 10
     for mine, module, background in zip(here, there, later, strict=True):
         assert module == mine
         assert background == mine
