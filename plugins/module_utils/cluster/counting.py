@@ -60,7 +60,8 @@ class ScaleWatch(RolloutWatch):
         fatal = [each for each in self.findings() if each.pod not in self._broken]
         if found := diagnosis.first_fatal(fatal):
             return rollout.Rollout("failed", f"{told}; {found}", found.reason), found
-        if refused := self._refused(seconds, there):
+        refused = self._refused(seconds, there)
+        if refused and ready == there:  # those that were created may still get ready
             return rollout.Rollout("failed", f"{told}; no more pods can be created: {refused}", "FailedCreate"), None
         return rollout.Rollout("waiting", told), None
 

@@ -97,6 +97,18 @@ def test_pods_that_are_refused_end_it_once_that_stands() -> None:
     assert judged.detail == "1 of 3 ready; no more pods can be created: exceeded quota: tight"
 
 
+def test_a_refusal_waits_for_the_pods_that_were_created() -> None:
+    at = scene("deployment")
+    state = counted(at, 3)
+    pods(state, at, "ready", "probe not passed")
+    condition(state, "ReplicaFailure", "exceeded quota: tight")
+    assert state.judge(1)[0].state == "waiting"
+    assert state.judge(1 + 2 * REFUSED_SECONDS)[0].state == "waiting"
+    pods(state, at, "ready", "ready")
+    judged, _finding = state.judge(2 + 2 * REFUSED_SECONDS)
+    assert judged.detail == "2 of 3 ready; no more pods can be created: exceeded quota: tight"
+
+
 def test_a_refusal_that_was_left_over_is_none() -> None:
     at = scene("deployment")
     state = counted(at, 3)
