@@ -1,7 +1,7 @@
 # The verbs of development. `./dev VERB` sets up the environment first; inside it, plain `make VERB` works too.
 .DEFAULT_GOAL := help
 .PHONY: help demo test format lint types units units-collection units-newest sanity sanity-newest docs build \
-	lab lab-down integration molecule bench
+	lab lab-down integration molecule bench bench-fleet
 
 collection := .collections/ansible_collections/linkops/runbooks
 
@@ -65,4 +65,7 @@ molecule: ## the scenarios of the buttons, against the lab, each from its known 
 	molecule test --all
 
 bench: ## the button side by side with kubectl and kubernetes.core, against the lab; writes docs/benchmarks.md
-	python -m tests.benchmarks --write
+	python -m tests.benchmarks rollback --write
+
+bench-fleet: ## the restart of 100 services beside kubectl, and a namespace full of foreign pods; brings up its own lab
+	python -m tests.benchmarks fleet --write

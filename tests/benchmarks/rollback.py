@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -14,16 +13,15 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
 from lab.cluster import Cluster
 from lab.site import Lab
+from tests.benchmarks.page import goals_table, seconds_table, setting
 from tests.integration.harness.ground import made
-from tests.integration.harness.pressing import CHECKOUT, Press
+from tests.integration.harness.pressing import Press
 from tests.integration.harness.services import Service
 
-PAGE = CHECKOUT / "docs" / "benchmarks.md"
 HERE = Path(__file__).parent
 BIN = Path(sys.executable).parent
 # The wheel of the community package carries kubernetes.core; only that is taken out of it.
@@ -33,7 +31,7 @@ GOAL_REQUESTS = 25
 
 
 def run(lab: Lab, rounds: int) -> str:
-    """Time every contender in turn, and write the page."""
+    """Time every contender in turn; returns the section of the page."""
     chain = _kubernetes_core(lab.cache)
     with tempfile.TemporaryDirectory() as folder, made(Cluster.of(lab), "bench", Path(folder)) as ground:
         api = ground.service(["v1.2.0", "v1.2.1"], replicas=2, node_port=True)
@@ -56,7 +54,7 @@ def run(lab: Lab, rounds: int) -> str:
                 print(f"round {number + 1}: {name}: {seconds[name][-1]:.2f} s", file=sys.stderr)
         # Two of the patches of the Lease take it and give it back; the others renew it.
         requests = len(seen.requests) - max(0, len(seen.renewals) - 2)
-    return _page(seconds, requests, rounds)
+    return _section(seconds, requests, rounds)
 
 
 def _own_button(press: Press, api: Service) -> None:
@@ -135,14 +133,9 @@ def _require(fine: bool, output: str) -> None:
         raise SystemExit(f"A contender failed, so there is nothing to compare:\n{output}")
 
 
-def _page(seconds: dict[str, list[float]], requests: int, rounds: int) -> str:
+def _section(seconds: dict[str, list[float]], requests: int, rounds: int) -> str:
     start, kubectl, button, chain = (statistics.median(each) for each in seconds.values())
-    rows = "\n".join(
-        f"| {name} | {min(each):.2f} | {statistics.median(each):.2f} | {max(each):.2f} |"
-        for name, each in seconds.items()
-    )
     of_kubectl, of_chain = button / (kubectl + start), button / chain
-    machine = f"{os.cpu_count()} cores, {_gibibytes():.0f} GiB, Python {platform.python_version()}"
     goals = (
         (
             f"at most {GOAL_OF_KUBECTL} x (kubectl + start of Ansible)",
@@ -152,28 +145,14 @@ def _page(seconds: dict[str, list[float]], requests: int, rounds: int) -> str:
         (f"at most {GOAL_OF_CHAIN} x the chain from kubernetes.core", f"{of_chain:.2f} x", of_chain <= GOAL_OF_CHAIN),
         (f"at most {GOAL_REQUESTS} API requests without lease renewals", str(requests), requests <= GOAL_REQUESTS),
     )
-    reached = "\n".join(f"| {goal} | {figure} | {'yes' if yes else 'no'} |" for goal, figure, yes in goals)
-    return f"""# Benchmarks
+    return f"""## The rollback button
 
-Made by `./dev bench`, which runs `python -m tests.benchmarks --write` against the lab. Every contender runs once per
-round, in turn; what counts are the ratios within one run, since seconds depend on the machine.
-
-## The rollback button
-
-{datetime.now(UTC):%Y-%m-%d}, {rounds} rounds, {machine}. A
+{setting(rounds)} A
 Deployment of 2 replicas goes from one revision to the other. The button checks rights, plans, locks, asks both pods and
 the service before and after, marks both revisions, and keeps its record. kubectl undoes and waits. The chain looks at
 Deployment, ReplicaSets and pods, locks by a Lease, asks the service before and after, undoes, waits, marks and unlocks.
 
-| contender | least, s | median, s | most, s |
-|---|---|---|---|
-{rows}
+{seconds_table(seconds)}
 
-| goal | figure | reached |
-|---|---|---|
-{reached}
+{goals_table(goals)}
 """
-
-
-def _gibibytes() -> float:
-    return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30)

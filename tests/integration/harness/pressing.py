@@ -131,7 +131,7 @@ class Running:
 
     def vanish(self) -> None:
         """Kill ansible-playbook and its workers, which have sessions of their own: as if the machine lost its power."""
-        for pid in [*_descendants(self.process.pid), self.process.pid]:
+        for pid in [*descendants(self.process.pid), self.process.pid]:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.process.wait()
@@ -217,7 +217,7 @@ class Press:
         }
 
 
-def _descendants(pid: int) -> list[int]:
+def descendants(pid: int) -> list[int]:
     """Processes that this one has started, directly or not."""
     parents: dict[int, int] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):

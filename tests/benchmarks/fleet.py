@@ -1,0 +1,250 @@
+# Copyright: (c) 2026, linkops.runbooks contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The restart of a whole fleet beside kubectl, and of one service among thousands of foreign pods.
+
+Both on a lab of simulated nodes that the benchmark brings up for itself, without root. A pod is asked for its health
+through the API server as any other; what answers for all of them is a small server in this process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from lab.cluster import Cluster, Manifest
+from lab.simulation import simulated
+from lab.site import Lab
+from tests.benchmarks.page import goals_table, seconds_table, setting
+from tests.integration.harness.pressing import CHECKOUT, descendants
+
+NODES, SERVICES, REPLICAS = 100, 100, 5
+FOREIGN_WORKLOADS, FOREIGN_REPLICAS = 6, 500
+OFFSET = 5000  # of the ports, beside the lab of this machine
+GOAL_OF_KUBECTL, GOAL_OF_EMPTY = 1.3, 1.2
+HEALTHY = json.dumps({"status": "ok"}).encode()
+PATIENCE = 600.0
+
+
+def run(lab: Lab, rounds: int) -> str:
+    """Bring a lab of simulated nodes up, measure both, take it down; returns the section of the page."""
+    with _simulated_lab(lab) as site, _answering() as port:
+        fleet = Fleet(site, port)
+        fleet.deploy("fleet", [f"service-{number:03}" for number in range(SERVICES)], REPLICAS)
+        kubectl = "kubectl rollout restart deployment, then rollout status of each"
+        button = f"the restart button for {SERVICES} services"
+        restarts: dict[str, Callable[[], float]] = {
+            kubectl: lambda: fleet.kubectl_restart("fleet"),
+            button: lambda: fleet.button("service-*"),
+        }
+        of_fleet, memory = _in_turn(restarts, rounds)
+
+        for namespace in ("empty", "crowded"):
+            fleet.deploy(namespace, [f"{namespace}-api"], REPLICAS)
+        foreign = [f"foreign-{number}" for number in range(FOREIGN_WORKLOADS)]
+        fleet.deploy("crowded", foreign, FOREIGN_REPLICAS, pressed=False)
+        crowd: dict[str, Callable[[], float]] = {
+            "in an empty namespace": lambda: fleet.button("empty-api"),
+            f"beside {FOREIGN_WORKLOADS * FOREIGN_REPLICAS} foreign pods": lambda: fleet.button(
+                "crowded", "crowded-api"
+            ),
+        }
+        of_crowd, _ = _in_turn(crowd, max(rounds, 5))
+    return _section(of_fleet, memory[button], of_crowd, rounds)
+
+
+class Fleet:
+    """Services of simulated pods, and the two ways to restart them."""
+
+    def __init__(self, site: Lab, port: int) -> None:
+        self._site = site
+        self._cluster = Cluster.of(site)
+        self._port = port
+        self._hosts: dict[str, dict[str, object]] = {}
+
+    def deploy(self, namespace: str, names: list[str], replicas: int, *, pressed: bool = True) -> None:
+        """Make workloads and wait until all their pods are ready; ``pressed`` ones are in the inventory."""
+        self._cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}, "")
+        for name in names:
+            self._cluster.create(_deployment(name, replicas), namespace)
+            if pressed:
+                self._hosts[name] = {
+                    "kubernetes_namespace": namespace,
+                    "service_port": self._port,
+                    "health_expect": {"status": "ok"},
+                    "health_url": "",
+                }
+        for name in names:
+            self.kubectl("-n", namespace, "rollout", "status", f"deployment/{name}", f"--timeout={PATIENCE:.0f}s")
+
+    def kubectl(self, *arguments: str) -> None:
+        """Run kubectl to its end."""
+        _run([str(self._site.kubectl), *arguments], {"KUBECONFIG": str(self._site.kubeconfig)})
+
+    def kubectl_restart(self, namespace: str) -> float:
+        """Restart all Deployments of the namespace, wait for each; no memory is counted."""
+        self.kubectl("-n", namespace, "rollout", "restart", "deployment")
+        for name, host in self._hosts.items():
+            if host["kubernetes_namespace"] == namespace:
+                self.kubectl("-n", namespace, "rollout", "status", f"deployment/{name}", f"--timeout={PATIENCE:.0f}s")
+        return 0.0
+
+    def button(self, services: str) -> float:
+        """Press the restart button; returns the most memory that its processes had together, in MiB."""
+        folder = self._site.state.parent
+        inventory = folder / "fleet.yml"
+        groups = {"servicelink": {"children": {"servicelink_lab": {"hosts": self._hosts}}}}
+        inventory.write_text(json.dumps({"all": {"children": groups}}))
+        playbook = str(Path(sys.executable).with_name("ansible-playbook"))
+        argv = [playbook, "playbooks/restart.yml", "-i", "inventories/lab", "-i", str(inventory)]
+        environment = {"LINKOPS_LAB_STATE": str(self._site.state), "LINKOPS_RECORDS": str(folder / "records")}
+        return _run([*argv, "-e", f"service={services}"], environment)
+
+
+def _deployment(name: str, replicas: int) -> Manifest:
+    template = {
+        "metadata": {"labels": {"app": name}},
+        # its address is this machine's: the server in this process answers
+        "spec": {"hostNetwork": True, "containers": [{"name": "api", "image": "simulated/api:1"}]},
+    }
+    manifest = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": name},
+        "spec": {"replicas": replicas, "selector": {"matchLabels": {"app": name}}, "template": template},
+    }
+    return simulated(manifest)
+
+
+@contextlib.contextmanager
+def _simulated_lab(lab: Lab) -> Iterator[Lab]:
+    """A lab of simulated nodes in a folder of its own, with this machine's cache; it is taken down afterwards."""
+    with tempfile.TemporaryDirectory(prefix="linkops-fleet-") as folder:
+        site = Lab(state=Path(folder) / "state", cache=lab.cache, port_offset=OFFSET)
+        environment = {
+            "LINKOPS_LAB_STATE": str(site.state),
+            "LINKOPS_LAB_CACHE": str(site.cache),
+            "LINKOPS_LAB_PORT_OFFSET": str(OFFSET),
+        }
+        verb = [sys.executable, "-m", "lab"]
+        try:
+            _run([*verb, "up", "--rootless", "--simulated-nodes", str(NODES)], environment)
+            yield site
+        finally:
+            _run([*verb, "down"], environment)
+
+
+@contextlib.contextmanager
+def _answering() -> Iterator[int]:
+    """A server that is healthy; yields its port."""
+    with _Server(("0.0.0.0", 0), _Healthy) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_port
+        server.shutdown()
+
+
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 512
+
+
+class _Healthy(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(HEALTHY)))
+        self.end_headers()
+        self.wfile.write(HEALTHY)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def _run(argv: list[str], environment: dict[str, str]) -> float:
+    """Run to the end; returns the most memory that the process and its children had together, in MiB."""
+    most = 0.0
+    with tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(
+            argv,
+            cwd=CHECKOUT,
+            env={**os.environ, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        while True:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(1.0)
+                break
+            most = max(most, sum(map(_memory, (process.pid, *descendants(process.pid)))))
+        if process.returncode:
+            output.seek(0)
+            raise SystemExit(f"A contender failed, so there is nothing to compare:\n{output.read().decode()}")
+    return most
+
+
+def _memory(pid: int) -> float:
+    """A process's memory in MiB; what it shares with others counts in parts (Pss of proc(5))."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:  # it has ended
+        return 0.0
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
+
+
+def _in_turn(
+    contenders: dict[str, Callable[[], float]], rounds: int
+) -> tuple[dict[str, list[float]], dict[str, float]]:
+    """Seconds of each contender in each round, and the most memory of each."""
+    seconds: dict[str, list[float]] = {name: [] for name in contenders}
+    memory = dict.fromkeys(contenders, 0.0)
+    for number in range(rounds):
+        for name, restart in contenders.items():
+            started = time.monotonic()
+            memory[name] = max(memory[name], restart())
+            seconds[name].append(time.monotonic() - started)
+            print(f"round {number + 1}: {name}: {seconds[name][-1]:.2f} s", file=sys.stderr)
+    return seconds, memory
+
+
+def _section(of_fleet: dict[str, list[float]], memory: float, of_crowd: dict[str, list[float]], rounds: int) -> str:
+    kubectl, button = (statistics.median(each) for each in of_fleet.values())
+    empty, crowded = (statistics.median(each) for each in of_crowd.values())
+    goals = (
+        (
+            f"the button for {SERVICES} services: at most {GOAL_OF_KUBECTL} x kubectl",
+            f"{button / kubectl:.2f} x",
+            button / kubectl <= GOAL_OF_KUBECTL,
+        ),
+        (
+            f"among foreign pods: at most {GOAL_OF_EMPTY} x an empty namespace",
+            f"{crowded / empty:.2f} x",
+            crowded / empty <= GOAL_OF_EMPTY,
+        ),
+    )
+    return f"""## A fleet
+
+{setting(rounds)} {SERVICES} Deployments of {REPLICAS} pods
+on {NODES} simulated nodes are restarted in one run; the control plane works on the same cores. kubectl restarts all at
+once, then waits for one after the other. The button does for each service what it does for one: rights, plan, lock,
+health of every pod before and after, watch, mark, record. Its processes had at most {memory:.0f} MiB together.
+
+{seconds_table(of_fleet)}
+
+One service of {REPLICAS} pods is restarted by the button, once in a namespace of its own and once in one with
+{FOREIGN_WORKLOADS} other workloads of {FOREIGN_REPLICAS} pods each.
+
+{seconds_table(of_crowd)}
+
+{goals_table(goals)}
+"""
