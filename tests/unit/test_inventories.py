@@ -22,7 +22,7 @@ EVERY_SERVICE = {
     "workload_kind", "workload_name", "workload_container",
     "service_port", "health_path", "health_url", "health_expect", "health_timeout_seconds",
     "rollout_deadline_seconds", "crash_restarts", "lock_duration_seconds", "observation_seconds", "record_directory",
-    "database_name", "database_secret_name", "database_secret_key", "database_pool_size",
+    "database_indexes", "database_name", "database_secret_name", "database_secret_key", "database_pool_size",
     "database_host", "database_port", "database_user", "database_password_file",
     "error_rate_warning_ratio", "error_rate_critical_ratio",
     "latency_p95_warning_seconds", "latency_p95_critical_seconds",

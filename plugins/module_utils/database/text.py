@@ -92,3 +92,41 @@ def _end_of_comment(query: str, start: int) -> int:
         if depth == 0:
             return start + mark.end()
     return len(query)
+
+
+def unsafe_expression(text: str) -> str:
+    """Why a text is not one expression of SQL that stays within parentheses around it; empty if it is.
+
+    It may be set into a statement then: its parentheses are balanced, its literals end, and there is no semicolon,
+    comment, parameter, or backslash, which means one thing or the other by a setting of the session.
+    """
+    depth, position = 0, 0
+    while position < len(text):
+        token = _TOKEN.match(text, position)
+        if token is None:  # every character matches
+            break
+        position = token.end()
+        said = token.group()
+        if token["comment"] is not None:
+            return "holds a comment"
+        if "\\" in said:
+            return "holds a backslash"
+        if token["parameter"] is not None or said == ";" or token["dollar"] is not None:
+            return f"holds {said[:10]}"
+        if _open_ended(token):
+            return "holds a quotation that does not end"
+        depth += {"(": 1, "[": 1, ")": -1, "]": -1}.get(said, 0)
+        if depth < 0:
+            return "closes a parenthesis that it does not open"
+    if depth:
+        return "opens a parenthesis that it does not close"
+    return "" if text.strip() else "is empty"
+
+
+def _open_ended(token: re.Match[str]) -> bool:
+    """Whether a literal or a quoted name was taken up to the end of the text without its closing quote."""
+    kind = "'" if token["string"] is not None or token["escaped"] is not None else '"' if token["identifier"] else ""
+    if not kind:
+        return False
+    inner = token.group()[token.group().index(kind) + 1 :]
+    return not inner.endswith(kind) or inner.count(kind) % 2 == 0

@@ -58,7 +58,12 @@ def look(database: Database, oid: int | None = None) -> Look:
         rows = ask(upkeep_queries.TABLES, values)
         holders = horizon.holders(ask(upkeep_queries.HOLDERS))
         locks = ask(upkeep_queries.BUSY)
-    return Look(server, rows, holders, {lock["oid"]: _busy(lock) for lock in locks})
+    return Look(server, rows, holders, busy(locks))
+
+
+def busy(locks: Sequence[Row]) -> dict[int, Busy]:
+    """Who works on which table, by its oid."""
+    return {lock["oid"]: _busy(lock) for lock in locks}
 
 
 def unfit(session: DatabaseSession, server: Row) -> list[Fault]:
