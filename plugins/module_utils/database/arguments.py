@@ -41,3 +41,11 @@ SOURCE: Arguments = {
     "migrations": {"type": "list", "elements": "dict", "required": True},
     "target": {"type": "dict"},
 }
+
+#: Of the modules that make or read backups; the fragment C(backup) documents them.
+BACKUP: Arguments = {
+    "directory": {"type": "path", "required": True},
+    "client_directory": {"type": "path"},
+    "jobs": {"type": "int", "default": 2},
+    "max_minutes": {"type": "float", "default": 60},
+}

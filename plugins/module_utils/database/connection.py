@@ -145,8 +145,8 @@ class Database:
         pairs = (sql.SQL("SET {} = {}").format(sql.Identifier(name), sql.Literal(v)) for name, v in settings.items())
         self._run(sql.SQL("; ").join(pairs))
 
-    def at_length(self, statement: Any, deadline: Deadline, meanwhile: Callable[[], None]) -> None:
-        """Run one statement that stands in no transaction, such as VACUUM or CREATE INDEX CONCURRENTLY.
+    def at_length(self, statement: Any, deadline: Deadline, meanwhile: Callable[[], None]) -> list[Row]:
+        """Run one statement that takes its time, such as VACUUM, CREATE INDEX CONCURRENTLY or a count of a large table.
 
         The server sets it no time: a lock_timeout ends such a statement while it waits for others' snapshots, and
         leaves what it began. The deadline bounds it; C(meanwhile) is called about every second, and what it raises
@@ -161,6 +161,7 @@ class Database:
                     if deadline.expired:
                         raise Overrun(self.target, deadline.seconds)
                     meanwhile()
+                return self._rows(cursor)
         except BaseException as end:
             self.stop()
             if isinstance(end, Refused) and end.sqlstate == _CANCELLED:
@@ -195,10 +196,12 @@ class Database:
             cursor = self._connection.cursor()
             cursor.execute(query, values)
             self._wait(Deadline(self._statement + _GRACE_SECONDS), connected=True)
-            if cursor.description is None:
-                return []
-            names = [column.name for column in cursor.description]
-            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+            return self._rows(cursor)
+
+    @staticmethod
+    def _rows(cursor: Any) -> list[Row]:
+        names = [column.name for column in cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()] if names else []
 
     def _wait(self, deadline: Deadline, connected: bool = False) -> None:
         while not self._answered(deadline.remaining):

@@ -35,9 +35,12 @@ class DatabaseSession:
         return self.database.target
 
     @contextlib.contextmanager
-    def another(self) -> Iterator[Database]:
-        """A second connection, for a long statement that this session's own connection looks at meanwhile."""
-        database = Database(self.target, *_timeouts(self.call))
+    def another(self, name: str = "") -> Iterator[Database]:
+        """A second connection, to the same database or the named one of the same server.
+
+        It is for a long statement that this session's own connection looks at meanwhile.
+        """
+        database = Database(self.target.to(name) if name else self.target, *_timeouts(self.call))
         try:
             yield database
         finally:
@@ -45,8 +48,8 @@ class DatabaseSession:
 
 
 @contextlib.contextmanager
-def opened(call: Call, *input_faults: Fault | None) -> Iterator[DatabaseSession]:
-    """A session of a call.
+def opened(call: Call, *input_faults: Fault | None, database_name: str = "") -> Iterator[DatabaseSession]:
+    """A session of a call, with the database that its options name, or the one named C(database_name) instead.
 
     All faults of the input and of the connection's options are raised as one. However it ends, also by a signal, the
     connection is closed, and with it what still runs in the database.
@@ -58,7 +61,7 @@ def opened(call: Call, *input_faults: Fault | None) -> Iterator[DatabaseSession]
         raise OperatorError([*faults, *fault.faults]) from fault
     if faults:
         raise OperatorError(faults)
-    database = Database(target, *_timeouts(call))
+    database = Database(target.to(database_name) if database_name else target, *_timeouts(call))
     try:
         yield DatabaseSession(call, database)
     except Interrupted as stop:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,6 +69,10 @@ class Target:
     def database(self) -> str:
         """The database, which is named as its user where nothing else is said."""
         return self.keywords.get("dbname") or self.user
+
+    def to(self, database: str) -> Target:
+        """The same server, another of its databases."""
+        return dataclasses.replace(self, keywords={**self.keywords, "dbname": database})
 
     @property
     def secrets(self) -> tuple[str, ...]:

@@ -34,11 +34,13 @@ from lab.site import Lab
 START_SECONDS = 20.0
 
 
-def ask(module: Module, *, environment: Mapping[str, str] | None = None, **options: Any) -> dict[str, Any]:
+def ask(
+    module: Module, *, environment: Mapping[str, str] | None = None, check_mode: bool = False, **options: Any
+) -> dict[str, Any]:
     """A module's result, as the action plugin gets it in the controller; its warnings are in it."""
     validated = ArgumentSpecValidator(module.arguments, **module.rules).validate(options)
     assert not validated.error_messages
-    call = Call(validated.validated_parameters, environment=environment or {})
+    call = Call(validated.validated_parameters, check_mode=check_mode, environment=environment or {})
     result = perform(module.operation, call, tuple(validated._no_log_values))
     return {**result, "warnings": call.warnings}
 

@@ -1,0 +1,37 @@
+# Copyright: (c) 2026, linkops.runbooks contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Documentation of the options C(BACKUP) in C(module_utils/database/arguments.py)."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """Where backups are, and what makes and reads them."""
+
+    DOCUMENTATION = r"""
+options:
+  directory:
+    description:
+      - Folder of the backups. Each is a folder in it, named as its database and its time in UTC, with a manifest.
+    type: path
+    required: true
+  client_directory:
+    description:
+      - Folder with PostgreSQL's C(pg_dump) and C(pg_restore). If not given, the oldest that is not older than the
+        server is taken from C(/usr/lib/postgresql) and E(PATH).
+    type: path
+  jobs:
+    description:
+      - How many tables are dumped or restored at the same time, each over a connection of its own.
+    type: int
+    default: 2
+  max_minutes:
+    description:
+      - How long all of it may take. What is not done by then is ended and removed.
+    type: float
+    default: 60
+requirements:
+  - PostgreSQL's client programs, not older than the server
+"""

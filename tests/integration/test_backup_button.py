@@ -1,0 +1,86 @@
+# Copyright: (c) 2026, linkops.runbooks contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The backup button as an operator presses it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lab.site import Lab
+from tests.integration.harness.audit import AuditLog
+from tests.integration.harness.pressing import Press
+from tests.integration.harness.services import Service, Services
+from tests.integration.harness.stores import Postgres, Scratch, until
+
+
+@pytest.fixture
+def scratch(lab: Lab) -> Iterator[Scratch]:
+    """A database in the lab's server."""
+    with Postgres(lab.node_address, lab.postgres_port, lab.secrets["postgres_password"]).scratch() as made:
+        with contextlib.closing(made.connect()) as connection, connection.cursor() as cursor:
+            cursor.execute('CREATE TABLE "Job" AS SELECT n AS id FROM generate_series(1, 1000) n')
+        yield made
+
+
+@pytest.fixture
+def api(service: Services, scratch: Scratch, tmp_path: Path) -> Service:
+    """A service with a database of its own."""
+    secret = tmp_path / "secret.json"
+    secret.write_text(json.dumps({"password": scratch.password}))
+    return service(
+        ["v1.2.0"], wait=False, database_name=scratch.name, database_user=scratch.name,
+        database_password_file=str(secret), database_password_key="password", backup_directory=str(tmp_path / "kept"),
+    )  # fmt: skip
+
+
+def test_a_backup_and_its_drill(press: Press, api: Service, scratch: Scratch, audit: AuditLog) -> None:
+    with audit.reading() as seen:
+        planned = press("backup", api, options=["--check"])
+    assert planned.rc == 0, planned.output
+    assert "would dump" in planned.closing()
+    assert not seen.writes
+    pressed = press("backup", api, drill=True, reason="before the migration")
+    assert pressed.rc == 0, pressed.output
+    assert "1000 rows in 1 table" in pressed.closing()
+    assert "pass: 1000 rows" in pressed.closing()
+    again = press("backup", api, fresh_minutes=60)
+    assert again.rc == 0, again.output
+    assert "is enough" in again.closing()
+    assert not any(task.result.get("changed") for task in again.tasks if task.action.endswith("database_backup"))
+    everything = (
+        planned.output
+        + pressed.output
+        + "".join(path.read_text(errors="replace") for path in pressed.records.rglob("*") if path.is_file())
+    )
+    assert scratch.password not in everything
+    assert scratch.server.password not in everything
+
+
+def test_a_backup_that_is_interrupted_leaves_none_and_gives_its_lock_back(
+    press: Press, api: Service, scratch: Scratch, tmp_path: Path
+) -> None:
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock'"
+    with contextlib.closing(scratch.connect()) as connection, connection.cursor() as cursor:
+        cursor.execute('BEGIN; LOCK TABLE "Job" IN ACCESS EXCLUSIVE MODE')
+        running = press.start("backup", api)
+        until(lambda: scratch.server.run(waiting, scratch.name)[0][0], "pg_dump waits for the table", 60)
+        running.signal(signal.SIGTERM)
+        stopped = running.wait()
+        assert stopped.rc != 0
+        until(lambda: not scratch.server.run(waiting, scratch.name)[0][0], "pg_dump is gone")
+        kept = tmp_path / "kept"
+        until(lambda: all(each.name.startswith(".lock-") for each in kept.iterdir()), "what was written is gone")
+        running = press.start("backup", api)
+        until(lambda: scratch.server.run(waiting, scratch.name)[0][0], "pg_dump waits for the table", 60)
+        second = press("backup", api)
+        assert "lock" in second.failure().lower(), second.output
+        running.vanish()
+    pressed = press("backup", api, break_lock=True, reason="the other run was killed", drill=True)
+    assert pressed.rc == 0, pressed.output
