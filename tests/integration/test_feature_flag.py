@@ -33,9 +33,10 @@ const fromService = async () => {
 const plain = value => value === 'stubborn' ? 'on' : value
 http.createServer(async (request, response) => {
   const flags = { search: plain(process.env.FEATURE_SEARCH), started: plain(process.env.FEATURE_STARTED),
-    checkout: plain(fromFile()), quotes: request.url === '/flags' ? await fromService() : null }
+    new: process.env.FEATURE_NEW, checkout: plain(fromFile()), quotes: request.url === '/flags' ? await fromService() : null }
   response.setHeader('content-type', 'application/json')
-  response.end(JSON.stringify(request.url === '/flags' ? { flags } : { status: 'ok' }))
+  const health = { status: process.env.FEATURE_NEW === 'sick' ? 'ill' : 'ok' }
+  response.end(JSON.stringify(request.url === '/flags' ? { flags } : health))
 }).listen(3001)
 process.on('SIGTERM', () => process.exit(0))
 """
@@ -54,6 +55,7 @@ FLAGS: dict[str, Any] = {
         "store": "config_map", "config_map": "flags", "key": "checkout", "values": [True, False, "stubborn"],
         "proof": proof("checkout"),
     },
+    "new": {"store": "environment", "variable": "FEATURE_NEW", "proof": proof("new")},
     "unseen": {"store": "environment", "variable": "FEATURE_SEARCH", "proof": proof("nowhere")},
 }  # fmt: skip
 
@@ -193,6 +195,17 @@ def test_a_variable_is_set_and_proved_in_every_pod(ground: Ground) -> None:
     assert container(api.workload.live["spec"]["template"])["env"][0]["value"] == "on"
 
 
+def test_a_flag_that_makes_the_service_worse_is_returned(ground: Ground) -> None:
+    api = made(ground, replicas=1)
+    pressed = ground.press("configure", api, flag="new", value="sick")
+    assert pressed.rc != 0
+    assert "The flag new is sick (before: absent); every one of 1 pods shows it" in pressed.closing()
+    assert 'status is "ill", expected "ok"; the flag was returned to the value it had' in pressed.closing()
+    listed = container(api.workload.live["spec"]["template"])["env"]
+    assert "FEATURE_NEW" not in {each["name"] for each in listed}
+    assert pressed.results("feature_flag")[-1]["to_revision"] == 1
+
+
 def test_a_config_map_read_at_the_start_rolls_its_pods(ground: Ground) -> None:
     api = made(ground, replicas=1)
     before = names(api)
@@ -270,7 +283,7 @@ def test_a_flag_service_is_told_and_every_pod_follows(ground: Ground, quotes: Fl
 def test_what_is_wrong_with_a_flag_is_said_at_once(ground: Ground) -> None:
     api = made(ground, replicas=1)
     unknown = ground.press("configure", api, flag="serach", value="off")
-    assert "knows no feature flag serach; it knows checkout, search, started, unseen" in unknown.closing()
+    assert "knows no feature flag serach; it knows checkout, new, search, started, unseen" in unknown.closing()
     other = ground.press("configure", api, flag="checkout", value="maybe")
     assert "The flag checkout has no value maybe. It may be on, off, stubborn." in other.closing()
     both = ground.press("configure", api, flag="search", value="off", memory_limit="1Gi")
