@@ -33,7 +33,8 @@ const fromService = async () => {
 const plain = value => value === 'stubborn' ? 'on' : value
 http.createServer(async (request, response) => {
   const flags = { search: plain(process.env.FEATURE_SEARCH), started: plain(process.env.FEATURE_STARTED),
-    new: process.env.FEATURE_NEW, checkout: plain(fromFile()), quotes: request.url === '/flags' ? await fromService() : null }
+    new: process.env.FEATURE_NEW, checkout: plain(fromFile()),
+    quotes: request.url === '/flags' ? await fromService() : null }
   response.setHeader('content-type', 'application/json')
   const health = { status: process.env.FEATURE_NEW === 'sick' ? 'ill' : 'ok' }
   response.end(JSON.stringify(request.url === '/flags' ? { flags } : health))

@@ -312,7 +312,7 @@ def _shown(name: str, setting: Any) -> str | None:
     if isinstance(setting, str):
         variable = name.partition(".")[2]
         return str(redact({variable: setting})[variable])
-    (kind, reference), *_ = setting.items()
+    ((kind, reference),) = setting.items()
     if "key" in reference:
         return f"{'Secret' if kind == 'secretKeyRef' else 'ConfigMap'} {reference.get('name')}, key {reference['key']}"
     return str(reference.get("fieldPath") or reference.get("resource") or kind)
@@ -320,7 +320,7 @@ def _shown(name: str, setting: Any) -> str | None:
 
 def _called(name: str) -> str:
     """A setting as operators call it."""
-    part, _, rest = name.partition(".")
+    part, _dot, rest = name.partition(".")
     if part in ("limits", "requests"):
         return f"{rest} {part.removesuffix('s')}"
     return f"annotation {rest}" if part == "annotation" else rest

@@ -29,33 +29,34 @@ class Server:
         self.content: Any = {"search": {"new": True}, "owner": "web"}
         self.deaf = False
         self.asked: list[tuple[str, dict[str, str], Any]] = []
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
         self.url = f"http://127.0.0.1:{self.server.server_port}/search"
 
-    def _handler(served: Server) -> type[http.server.BaseHTTPRequestHandler]:  # noqa: N805 (self is the handler's)
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def answer(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                loaded = json.loads(body) if body else None
-                served.asked.append((self.command, dict(self.headers), loaded))
-                status = served.status[self.command]
-                if loaded is not None and status == 200 and not served.deaf:
-                    served.content = loaded if self.command == "PUT" else {**served.content, **loaded}
-                text = served.content if isinstance(served.content, str) else json.dumps(served.content)
-                if status >= 400:
-                    text = f"no: {self.headers.get('Authorization')}"
-                self.send_response(status)
-                self.send_header("ETag", '"7"')
-                self.end_headers()
-                self.wfile.write(text.encode())
 
-            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the base class's name)
-                """Say nothing."""
+def _handler(served: Server) -> type[http.server.BaseHTTPRequestHandler]:
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def answer(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            loaded = json.loads(body) if body else None
+            served.asked.append((self.command, dict(self.headers), loaded))
+            status = served.status[self.command]
+            if loaded is not None and status == 200 and not served.deaf:
+                served.content = loaded if self.command == "PUT" else {**served.content, **loaded}
+            text = served.content if isinstance(served.content, str) else json.dumps(served.content)
+            if status >= 400:
+                text = f"no: {self.headers.get('Authorization')}"
+            self.send_response(status)
+            self.send_header("ETag", '"7"')
+            self.end_headers()
+            self.wfile.write(text.encode())
 
-            do_GET = do_PUT = do_PATCH = answer  # noqa: N815 (http.server's names)
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the base class's name)
+            """Say nothing."""
 
-        return Handler
+        do_GET = do_PUT = do_PATCH = answer  # noqa: N815 (http.server's names)
+
+    return Handler
 
 
 @pytest.fixture
