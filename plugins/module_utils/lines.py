@@ -50,7 +50,7 @@ def summary(lines: Iterable[Line]) -> Verdict:
         return judged
     if len(listed) == 1:
         return judged
-    warned = "; ".join(f"{line.name}: {line.verdict.reason}" for line in listed if warns(line.verdict))
+    warned = "; ".join(_named(line) for line in listed if warns(line.verdict))
     return Verdict("pass", f"all {len(listed)} lines pass{'; ' if warned else ''}{warned}")
 
 
@@ -69,3 +69,8 @@ def told(lines: Iterable[Line]) -> dict[str, Any]:
         "verdict": verdict.as_result(),
         "msg": f"{verdict.status}: {verdict.reason}",
     }
+
+
+def _named(line: Line) -> str:
+    """The reason with the line's name, which an address bears already."""
+    return line.verdict.reason if line.verdict.reason.startswith(line.name) else f"{line.name}: {line.verdict.reason}"

@@ -15,7 +15,7 @@ from typing import Any
 
 from . import lines
 from .call import Call
-from .cluster import paths
+from .cluster import paths, snapshot
 from .cluster.session import opened
 from .errors import Fault, OperatorError
 from .lines import Line, asked, unasked
@@ -34,7 +34,8 @@ _IN_CLUSTER = re.compile(r"service://(?P<namespace>[^/:]+)/(?P<service>[^/:]+:[^
 def observe(call: Call) -> dict[str, Any]:
     """Ask Prometheus for the targets, the error ratio and the memory trend of pods, side by side."""
     params = call.params
-    matchers = prometheus.of_pods(params["namespace"], params["pods"])
+    pods = _pods(call)
+    matchers = prometheus.of_pods(params["namespace"], pods)
     window, growth = 60 * params["window_minutes"], 60 * params["trend_minutes"]
     ignored = {params["route_label"]: prometheus.all_but(params["ignored_routes"])} if params["ignored_routes"] else {}
     errors = {params["status_label"]: '=~"5.."', **ignored}
@@ -54,7 +55,7 @@ def observe(call: Call) -> dict[str, Any]:
         measured, said = ranged(prometheus.working_set(matchers)), ranged(prometheus.resident(matchers))
 
         def targets() -> Verdict:
-            return prometheus.targets_verdict(prometheus.values(up.result()), params["pods"])
+            return prometheus.targets_verdict(prometheus.values(up.result()), pods)
 
         def ratio() -> Verdict:
             return prometheus.error_ratio_verdict(
@@ -65,7 +66,7 @@ def observe(call: Call) -> dict[str, Any]:
         def memory() -> Verdict:
             found = prometheus.series(measured.result() or said.result())
             most = params["memory_growth_bytes_per_hour"]
-            return prometheus.trend_verdict(found, params["pods"], now - growth, growth, most)
+            return prometheus.trend_verdict(found, pods, now - growth, growth, most)
 
         try:
             looked = [Line("scrape targets", targets()), asked("error ratio", ratio), asked("memory trend", memory)]
@@ -74,6 +75,16 @@ def observe(call: Call) -> dict[str, Any]:
     told = lines.told(looked)
     call.journal.note("prometheus", lines=told["lines"])
     return told
+
+
+def _pods(call: Call) -> list[str]:
+    """The named pods, or the workload's."""
+    named: list[str] | None = call.params["pods"]
+    if named is not None:
+        return named
+    with opened(call) as session:
+        found = snapshot.read(session.cluster, *session.workload)
+    return sorted(pod["metadata"]["name"] for pod in found.pods)
 
 
 @contextlib.contextmanager

@@ -94,22 +94,14 @@ facts:
   type: dict
 """
 
-from ansible_collections.linkops.runbooks.plugins.module_utils.cache.arguments import CACHE
+from ansible_collections.linkops.runbooks.plugins.module_utils.cache.arguments import CACHE, INFO
 from ansible_collections.linkops.runbooks.plugins.module_utils.cache.info import info
 from ansible_collections.linkops.runbooks.plugins.module_utils.cluster.arguments import RUN
 from ansible_collections.linkops.runbooks.plugins.module_utils.shell import Module
 
 MODULE = Module(
     operation=info,
-    arguments={
-        **CACHE,
-        **RUN,
-        "more_connections": {"type": "int", "default": 0},
-        "expected_policy": {"type": "str", "default": "noeviction"},
-        "warning_ratio": {"type": "float", "default": 0.8},
-        "critical_ratio": {"type": "float", "default": 0.95},
-        "unreachable": {"type": "str", "choices": ["fail", "unknown"], "default": "fail"},
-    },
+    arguments={**CACHE, **RUN, **INFO},
 )
 
 

@@ -178,28 +178,13 @@ unavailable:
 """
 
 from ansible_collections.linkops.runbooks.plugins.module_utils.cluster.arguments import RUN
-from ansible_collections.linkops.runbooks.plugins.module_utils.database.arguments import DATABASE
+from ansible_collections.linkops.runbooks.plugins.module_utils.database.arguments import DATABASE, INFO
 from ansible_collections.linkops.runbooks.plugins.module_utils.database.info import info
 from ansible_collections.linkops.runbooks.plugins.module_utils.shell import Module
 
 MODULE = Module(
     operation=info,
-    arguments={
-        **DATABASE,
-        **RUN,
-        "gather": {
-            "type": "list",
-            "elements": "str",
-            "choices": ["connections", "activity", "blocking", "statements", "sizes", "cache", "settings"],
-            "default": ["connections", "activity"],
-        },
-        "more_connections": {"type": "int", "default": 0},
-        "service_user": {"type": "str"},
-        "warning_ratio": {"type": "float", "default": 0.8},
-        "critical_ratio": {"type": "float", "default": 0.95},
-        "unreachable": {"type": "str", "choices": ["fail", "unknown"], "default": "fail"},
-        "top": {"type": "int", "default": 10},
-    },
+    arguments={**DATABASE, **RUN, **INFO},
 )
 
 

@@ -16,6 +16,7 @@ description:
 author: linkops.runbooks contributors (@linkops)
 extends_documentation_fragment:
   - linkops.runbooks.connection
+  - linkops.runbooks.workload
   - linkops.runbooks.attributes
 options:
   url:
@@ -24,15 +25,12 @@ options:
         server's proxy, which needs the right to get services/proxy there.
     type: str
     required: true
-  namespace:
-    description: The namespace of the pods, which the series bear as the label C(namespace).
-    type: str
-    required: true
   pods:
-    description: Names of the workload's pods, which the series bear as the label C(pod).
+    description:
+      - Names of the pods; without it, the workload's.
+      - The series must bear the labels C(namespace) and C(pod).
     type: list
     elements: str
-    required: true
   timeout_seconds:
     description: How long one answer may take.
     type: float
@@ -87,7 +85,7 @@ EXAMPLES = r"""
   linkops.runbooks.prometheus_info:
     url: service://monitoring/prometheus:9090
     namespace: servicelink-production
-    pods: "{{ servicelink_vitals.pods }}"
+    name: servicelink-api
     memory_growth_bytes_per_hour: 100000000
   register: servicelink_prometheus
 """
@@ -117,30 +115,14 @@ verdict:
   type: dict
 """
 
-from ansible_collections.linkops.runbooks.plugins.module_utils.cluster.arguments import CONNECTION, NAMESPACE, RUN
+from ansible_collections.linkops.runbooks.plugins.module_utils.cluster.arguments import CONNECTION, RUN, WORKLOAD
 from ansible_collections.linkops.runbooks.plugins.module_utils.observing import observe
 from ansible_collections.linkops.runbooks.plugins.module_utils.shell import Module
+from ansible_collections.linkops.runbooks.plugins.module_utils.signals.arguments import PROMETHEUS
 
 MODULE = Module(
     operation=observe,
-    arguments={
-        **CONNECTION,
-        **RUN,
-        **NAMESPACE,
-        "url": {"type": "str", "required": True},
-        "pods": {"type": "list", "elements": "str", "required": True},
-        "timeout_seconds": {"type": "float", "default": 2},
-        "window_minutes": {"type": "float", "default": 5},
-        "requests_metric": {"type": "str", "default": "http_requests_total"},
-        "status_label": {"type": "str", "default": "status"},
-        "route_label": {"type": "str", "default": "route"},
-        "ignored_routes": {"type": "list", "elements": "str", "default": ["/health", "/metrics"]},
-        "minimum_requests": {"type": "float", "default": 50},
-        "error_warning_ratio": {"type": "float", "default": 0.01},
-        "error_critical_ratio": {"type": "float", "default": 0.05},
-        "trend_minutes": {"type": "float", "default": 30},
-        "memory_growth_bytes_per_hour": {"type": "float"},
-    },
+    arguments={**CONNECTION, **RUN, **WORKLOAD, **PROMETHEUS},
 )
 
 

@@ -143,43 +143,18 @@ serving_pods:
   elements: str
 """
 
-from ansible_collections.linkops.runbooks.plugins.module_utils.cluster.arguments import CONNECTION, RUN, WORKLOAD
+from ansible_collections.linkops.runbooks.plugins.module_utils.cluster.arguments import (
+    CONNECTION,
+    ENDPOINTS,
+    RUN,
+    WORKLOAD,
+)
 from ansible_collections.linkops.runbooks.plugins.module_utils.health import health
 from ansible_collections.linkops.runbooks.plugins.module_utils.shell import Module
 
 MODULE = Module(
     operation=health,
-    arguments={
-        **CONNECTION,
-        **RUN,
-        **WORKLOAD,
-        "pods": {"type": "list", "elements": "str"},
-        "endpoint": {
-            "type": "dict",
-            "required": True,
-            "options": {
-                "port": {"type": "int", "required": True},
-                "path": {"type": "str", "default": "/health"},
-                "expect": {"type": "dict", "default": {}},
-                "url": {"type": "str"},
-                "timeout_seconds": {"type": "float", "default": 3},
-                "more": {
-                    "type": "list",
-                    "elements": "dict",
-                    "default": [],
-                    "options": {
-                        "path": {"type": "str"},
-                        "url": {"type": "str"},
-                        "expect": {"type": "dict", "default": {}},
-                        "statuses": {"type": "list", "elements": "int", "default": []},
-                    },
-                    "required_one_of": [("path", "url")],
-                },
-            },
-        },
-        "settle_seconds": {"type": "float", "default": 0},
-        "moment": {"type": "str", "default": "now"},
-    },
+    arguments={**CONNECTION, **RUN, **WORKLOAD, **ENDPOINTS},
 )
 
 

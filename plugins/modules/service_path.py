@@ -72,20 +72,18 @@ verdict:
   type: dict
 """
 
-from ansible_collections.linkops.runbooks.plugins.module_utils.cluster.arguments import CONNECTION, RUN, WORKLOAD
+from ansible_collections.linkops.runbooks.plugins.module_utils.cluster.arguments import (
+    CONNECTION,
+    RUN,
+    USERS_PATH,
+    WORKLOAD,
+)
 from ansible_collections.linkops.runbooks.plugins.module_utils.reach import reach
 from ansible_collections.linkops.runbooks.plugins.module_utils.shell import Module
 
 MODULE = Module(
     operation=reach,
-    arguments={
-        **CONNECTION,
-        **RUN,
-        **WORKLOAD,
-        "service": {"type": "str"},
-        "url": {"type": "str"},
-        "target_group_arn": {"type": "str"},
-    },
+    arguments={**CONNECTION, **RUN, **WORKLOAD, **USERS_PATH},
 )
 
 

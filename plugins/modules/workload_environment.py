@@ -87,23 +87,18 @@ verdict:
   type: dict
 """
 
-from ansible_collections.linkops.runbooks.plugins.module_utils.cluster.arguments import CONNECTION, RUN, WORKLOAD
+from ansible_collections.linkops.runbooks.plugins.module_utils.cluster.arguments import (
+    CONNECTION,
+    RUN,
+    VARIABLES,
+    WORKLOAD,
+)
 from ansible_collections.linkops.runbooks.plugins.module_utils.cluster.environment import environment
 from ansible_collections.linkops.runbooks.plugins.module_utils.shell import Module
 
 MODULE = Module(
     operation=environment,
-    arguments={
-        **CONNECTION,
-        **RUN,
-        **WORKLOAD,
-        "container": {"type": "str"},
-        "shown_variables": {
-            "type": "list",
-            "elements": "str",
-            "default": ["RATE_*", "*_RATE_*", "CORS_ORIGIN", "ALLOWED_ORIGINS"],
-        },
-    },
+    arguments={**CONNECTION, **RUN, **WORKLOAD, **VARIABLES},
 )
 
 

@@ -116,25 +116,18 @@ ready_pods:
   elements: str
 """
 
-from ansible_collections.linkops.runbooks.plugins.module_utils.cluster.arguments import CONNECTION, RUN, WORKLOAD
+from ansible_collections.linkops.runbooks.plugins.module_utils.cluster.arguments import (
+    CONNECTION,
+    RUN,
+    VITALS,
+    WORKLOAD,
+)
 from ansible_collections.linkops.runbooks.plugins.module_utils.cluster.examination import examine
 from ansible_collections.linkops.runbooks.plugins.module_utils.shell import Module
 
 MODULE = Module(
     operation=examine,
-    arguments={
-        **CONNECTION,
-        **RUN,
-        **WORKLOAD,
-        "crash_restarts": {"type": "int", "default": 2},
-        "recent_minutes": {"type": "float", "default": 60},
-        "memory_warning_ratio": {"type": "float", "default": 0.8},
-        "memory_critical_ratio": {"type": "float", "default": 0.95},
-        "cpu_warning_ratio": {"type": "float", "default": 0.7},
-        "cpu_critical_ratio": {"type": "float", "default": 0.9},
-        "trend_minutes": {"type": "float", "default": 0},
-        "memory_growth_bytes_per_hour": {"type": "float"},
-    },
+    arguments={**CONNECTION, **RUN, **WORKLOAD, **VITALS},
 )
 
 

@@ -28,6 +28,8 @@ OF_THE_MOMENT = {
     r"head [0-9a-f]{12}": "head HASH",
     r"\d+\.\d+ s\b": "SECONDS",
     r'"seconds": \d+\.\d+': '"seconds": 0',
+    r'"milliseconds": \d+': '"milliseconds": 0',
+    r"\b\d+ ms\b": "TIME",
 }
 
 
@@ -61,6 +63,8 @@ def everything(records: Path) -> list[dict[str, Any]]:
         on_workload("workload_configure", {"check_mode": True, "diff": True}, memory_limit="512Mi"),
         on_workload("workload_configure", failing, memory_limit="2GB", environment={"API_TOKEN": "never shown"}),
         on_workload("service_health", **health),
+        on_workload("service_path"),
+        on_workload("workload_environment"),
         on_workload("workload_mark", good="active", reason="parity"),
         on_workload("workload_mark", good="active", reason="parity", migration=""),
         on_workload("workload_rollback", failing, revision="latest"),

@@ -29,6 +29,7 @@ EVERY_SERVICE = {
     "database_host", "database_port", "database_user", "database_password_file",
     "error_rate_warning_ratio", "error_rate_critical_ratio",
     "latency_p95_warning_seconds", "latency_p95_critical_seconds",
+    "kubernetes_service_name", "database_client", "prometheus_url",
     "connections_warning_ratio", "connections_critical_ratio",
 }  # fmt: skip
 SYSTEM = {
@@ -43,8 +44,8 @@ SYSTEM = {
 DATABASE = {"database_host", "database_port", "database_user", "database_password_file"}
 CLUSTER = {"cluster_uid", "kubernetes_context", "kubernetes_kubeconfig"}
 OPERATOR_SET = {
-    "servicelink": CLUSTER | DATABASE | {"cache_host", "cache_port", "cache_password_file"},
-    "credlink": CLUSTER | DATABASE,
+    "servicelink": CLUSTER | DATABASE | {"prometheus_url", "cache_host", "cache_port", "cache_password_file"},
+    "credlink": CLUSTER | DATABASE | {"prometheus_url"},
 }
 ALSO_OPERATOR_SET = {
     ("servicelink/production.yml", "servicelink-worker"): {"service_port"},

@@ -28,3 +28,12 @@ CACHE: Arguments = {
     "connect_timeout_seconds": {"type": "float", "default": 3},
     "answer_timeout_seconds": {"type": "float", "default": 3},
 }
+
+#: What M(linkops.runbooks.cache_info) takes beside its connection.
+INFO: Arguments = {
+    "more_connections": {"type": "int", "default": 0},
+    "expected_policy": {"type": "str", "default": "noeviction"},
+    "warning_ratio": {"type": "float", "default": 0.8},
+    "critical_ratio": {"type": "float", "default": 0.95},
+    "unreachable": {"type": "str", "choices": ["fail", "unknown"], "default": "fail"},
+}

@@ -36,3 +36,70 @@ WORKLOAD: Arguments = {
     "kind": {"type": "str", "default": "Deployment", "choices": ["Deployment", "StatefulSet", "DaemonSet"]},
     "name": {"type": "str", "required": True},
 }
+
+#: What M(linkops.runbooks.workload_vitals) takes beside the workload.
+VITALS: Arguments = {
+    "crash_restarts": {"type": "int", "default": 2},
+    "recent_minutes": {"type": "float", "default": 60},
+    "memory_warning_ratio": {"type": "float", "default": 0.8},
+    "memory_critical_ratio": {"type": "float", "default": 0.95},
+    "cpu_warning_ratio": {"type": "float", "default": 0.7},
+    "cpu_critical_ratio": {"type": "float", "default": 0.9},
+    "trend_minutes": {"type": "float", "default": 0},
+    "memory_growth_bytes_per_hour": {"type": "float"},
+}
+
+#: What M(linkops.runbooks.service_health) takes beside the workload.
+ENDPOINTS: Arguments = {
+    "pods": {"type": "list", "elements": "str"},
+    "endpoint": {
+        "type": "dict",
+        "required": True,
+        "options": {
+            "port": {"type": "int", "required": True},
+            "path": {"type": "str", "default": "/health"},
+            "expect": {"type": "dict", "default": {}},
+            "url": {"type": "str"},
+            "timeout_seconds": {"type": "float", "default": 3},
+            "more": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "path": {"type": "str"},
+                    "url": {"type": "str"},
+                    "expect": {"type": "dict", "default": {}},
+                    "statuses": {"type": "list", "elements": "int", "default": []},
+                },
+                "required_one_of": [("path", "url")],
+            },
+        },
+    },
+    "settle_seconds": {"type": "float", "default": 0},
+    "moment": {"type": "str", "default": "now"},
+}
+
+#: What M(linkops.runbooks.service_path) takes beside the workload.
+USERS_PATH: Arguments = {
+    "service": {"type": "str"},
+    "url": {"type": "str"},
+    "target_group_arn": {"type": "str"},
+}
+
+#: What M(linkops.runbooks.workload_environment) takes beside the workload.
+VARIABLES: Arguments = {
+    "container": {"type": "str"},
+    "shown_variables": {
+        "type": "list",
+        "elements": "str",
+        "default": ["RATE_*", "*_RATE_*", "CORS_ORIGIN", "ALLOWED_ORIGINS"],
+    },
+}
+
+#: What M(linkops.runbooks.pod_probe) takes beside the workload.
+PROBE: Arguments = {
+    "command": {"type": "list", "elements": "str", "required": True},
+    "line": {"type": "str", "default": "database from a pod"},
+    "container": {"type": "str"},
+    "timeout_seconds": {"type": "int", "default": 3},
+}

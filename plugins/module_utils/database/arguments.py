@@ -49,3 +49,19 @@ BACKUP: Arguments = {
     "jobs": {"type": "int", "default": 2},
     "max_minutes": {"type": "float", "default": 60},
 }
+
+#: What M(linkops.runbooks.database_info) takes beside its connection.
+INFO: Arguments = {
+    "gather": {
+        "type": "list",
+        "elements": "str",
+        "choices": ["connections", "activity", "blocking", "statements", "sizes", "cache", "settings"],
+        "default": ["connections", "activity"],
+    },
+    "more_connections": {"type": "int", "default": 0},
+    "service_user": {"type": "str"},
+    "warning_ratio": {"type": "float", "default": 0.8},
+    "critical_ratio": {"type": "float", "default": 0.95},
+    "unreachable": {"type": "str", "choices": ["fail", "unknown"], "default": "fail"},
+    "top": {"type": "int", "default": 10},
+}

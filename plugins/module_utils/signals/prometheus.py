@@ -53,8 +53,8 @@ def results(who: str, status: int, body: str) -> list[dict[str, Any]]:
     if isinstance(answer, dict) and answer.get("status") == "success":
         found: list[dict[str, Any]] = (answer.get("data") or {}).get("result") or []
         return found
-    if isinstance(answer, dict) and answer.get("error"):
-        said = f"says {redact_text(str(answer['error']))[:200]}"
+    if isinstance(answer, dict) and (words := answer.get("error") or answer.get("message")):
+        said = f"says {redact_text(str(words))[:200]}"
     elif status:
         said = f"answers {status} and no result of a query"
     else:
