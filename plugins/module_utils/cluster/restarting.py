@@ -19,10 +19,8 @@ from . import diagnosis, planning, revisions, rollout
 from .planning import Change
 from .revisions import Object, Revision
 
-#: The key of a restart: on the pod template of a rolling restart, on the workload where its pods were evicted.
-KEY = "runbooks.linkops.io/restart-key"
-#: Since when pods are evicted: those created before it are due.
-STARTED = "runbooks.linkops.io/restart-started"
+KEY = revisions.RESTART_KEY
+STARTED = revisions.RESTART_STARTED
 
 Method = Literal["rollout", "evict"]
 

@@ -16,6 +16,10 @@ REVISION = "deployment.kubernetes.io/revision"
 REVISION_HISTORY = "deployment.kubernetes.io/revision-history"
 CHANGE_CAUSE = "kubernetes.io/change-cause"
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
+#: The key of a restart: on the pod template of a rolling restart, on the workload where its pods were evicted.
+RESTART_KEY = "runbooks.linkops.io/restart-key"
+#: Since when pods are evicted: those created before it are due.
+RESTART_STARTED = "runbooks.linkops.io/restart-started"
 TEMPLATE_HASH = "pod-template-hash"
 CONTROLLER_REVISION_HASH = "controller-revision-hash"
 
