@@ -106,4 +106,5 @@ def _with_claims(workload: Mapping[str, Any], spec: Mapping[str, Any]) -> Mappin
 
 def _amounts(text: str) -> dict[str, Any]:
     """The amounts of a quota's message, such as C(pods=2,requests.cpu=40m)."""
-    return {name: parse_quantity(value) for name, _, value in (each.partition("=") for each in text.split(","))}
+    pairs = (each.split("=", 1) for each in text.split(","))
+    return {name: parse_quantity(amount) for name, amount in pairs}
