@@ -86,6 +86,7 @@ def made(making: Making) -> Manifest:
     with making.shelf.making(database) as (partial, lock):
         archive = partial / shelf.archive_name(form)
         look = looking(session, making.hold, making.deadline, _progress(making, partial))
+        _name_is_free(making)
         with session.another() as counting, counting.transaction(read_only=True) as ask:
             ask("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SET LOCAL idle_in_transaction_session_timeout = 0")
             snapshot = ask("SELECT pg_export_snapshot() AS id, extract(epoch FROM clock_timestamp())::float8 AS now")[0]
@@ -219,6 +220,17 @@ def _fit(session: DatabaseSession, directory: Shelf, server: Row, newest: Manife
 def _expected(server: Row, newest: Manifest | None) -> int:
     """How many bytes the next backup may have."""
     return int(newest.size_bytes * _GROWTH) if newest else int(server["database_bytes"])
+
+
+def _name_is_free(making: Making) -> None:
+    """Wait until the second is over in which the last backup was taken: names are told apart by it."""
+    while True:
+        now = datetime.fromtimestamp(making.session.database.read(contents.SERVER)[0]["epoch_seconds"], UTC)
+        if archives.name_of(making.session.target.database, now) not in making.shelf.names(
+            making.session.target.database
+        ):
+            return
+        time.sleep(1.0 - now.microsecond / 1e6)
 
 
 def looking(

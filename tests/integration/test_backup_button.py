@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, linkops.runbooks contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The backup button as an operator presses it."""
+"""The buttons backup and restore as an operator presses them."""
 
 from __future__ import annotations
 
@@ -84,3 +84,29 @@ def test_a_backup_that_is_interrupted_leaves_none_and_gives_its_lock_back(
         running.vanish()
     pressed = press("backup", api, break_lock=True, reason="the other run was killed", drill=True)
     assert pressed.rc == 0, pressed.output
+
+
+def test_a_restore_says_what_is_lost_wants_the_name_and_is_done_once(
+    press: Press, service: Services, api: Service, scratch: Scratch
+) -> None:
+    running = service(["v1.2.0"], name="served", node_port=True).having(**api.settings)
+    assert press("backup", running).rc == 0
+    scratch.run('DELETE FROM "Job" WHERE id > 10')
+    refused = press("restore", running)
+    assert refused.rc != 0
+    assert f"-e confirm={scratch.name}" in refused.failure()
+    assert "min" in refused.failure()
+    try:
+        pressed = press("restore", running, confirm=scratch.name, reason="the rows are gone")
+        assert pressed.rc == 0, pressed.output
+        assert "1000 rows in 1 table" in pressed.closing()
+        assert scratch.run('SELECT count(*) FROM "Job"') == [(1000,)]
+        (name,) = {each["backup"]["name"] for each in pressed.results("database_restore") if each.get("backup")}
+        again = press("restore", running, confirm=scratch.name, backup=name)
+        assert again.rc == 0, again.output
+        assert not any(each["changed"] for each in again.results("database_restore"))
+    finally:
+        for (left,) in scratch.server.run(
+            "SELECT datname FROM pg_database WHERE datname LIKE %s", f"{scratch.name}\\_%"
+        ):
+            scratch.server.run(f'DROP DATABASE "{left}" WITH (FORCE)')

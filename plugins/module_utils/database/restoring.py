@@ -78,7 +78,9 @@ def unfit(session: DatabaseSession, manifest: Manifest) -> tuple[list[Fault], li
                 "Press as one that may (database_admin_user in the inventory), or ALTER ROLE ... CREATEDB.",
             )
         )
-    needed = {role["name"] for role in entries["roles"] if role["needed"]} - roles
+    needed = {role["name"] for role in entries["roles"] if role["needed"]}
+    needed |= {each["role"] for each in (*entries["settings"], *entries["grants"]) if each["role"]}
+    needed -= roles
     if needed:
         faults.append(
             Fault(

@@ -1,0 +1,189 @@
+# Copyright: (c) 2026, linkops.runbooks contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The operation behind M(linkops.runbooks.database_restore), where the database meets the run's Leases."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from .backup import Making, input_faults, looking, made
+from .call import Call
+from .database import archives, restoring, standing, swapping
+from .database.archives import Manifest
+from .database.programs import Programs
+from .database.session import DatabaseSession, opened
+from .database.shelf import Shelf
+from .database.standing import Aside, Standing
+from .deadline import Deadline
+from .drill import checked, intact
+from .errors import Fault, OperatorError
+from .holding import Hold, held
+from .verdict import Verdict
+
+_SUFFIX = "_restoring"
+
+
+def restore(call: Call) -> dict[str, Any]:
+    """Put a backup in the place of the database, which is set aside; or put that back."""
+    params = call.params
+    faults = input_faults(call)
+    with held(call) as hold, opened(call, *faults, database_name=params["maintenance_db"]) as session:
+        database = params["database"]
+        before = swapping.look(session, database, restoring.named(database, _SUFFIX))
+        if database == params["maintenance_db"]:
+            raise OperatorError(
+                Fault("input_invalid", f"{database} is the database to connect to meanwhile.", "Set maintenance_db.")
+            )
+        if params["state"] == "returned":
+            return _returned(session, hold, before)
+        return _restored(session, hold, before)
+
+
+def _restored(session: DatabaseSession, hold: Hold, before: Standing) -> dict[str, Any]:
+    call, params = session.call, session.params
+    shelf = Shelf(params["directory"])
+    manifest = shelf.chosen(before.name, params["backup"])
+    last = before.last
+    if last and last.kind == "restored" and last.backup == manifest.name and not params["again"] and before.open:
+        sentence = f"{before.name} was restored from {manifest.name} already; {last.name} is what it was before"
+        return _told(before, manifest, f"{sentence}. Give again=true to restore it once more", last.name, changed=False)
+    act = standing.loss(before, manifest.taken, datetime.now(UTC))
+    faults = standing.refused(before, act, params["confirm"])
+    try:
+        found = checked(session, manifest)
+    except OperatorError as fault:
+        raise OperatorError([*faults, *fault.faults]) from fault
+    if faults:
+        raise OperatorError(faults)
+    if before.slots:
+        call.warn(f"The logical slots {', '.join(before.slots)} stay with the database that is set aside.")
+    call.say(act)
+    if call.check_mode:
+        return _told(before, manifest, f"would restore {manifest.name}. {act}", "", changed=True)
+    making = restoring.named(before.name, _SUFFIX)
+    deadline = Deadline(60 * params["max_minutes"])
+    look = looking(session, hold, deadline)
+    verdict = intact(shelf, manifest, look)
+    if not verdict.passed:
+        raise _kept(before, manifest, verdict)
+    with session.another() as guard:
+        restoring.alone(guard, making)
+        if before.interrupted:
+            swapping.reopen(session, before.name)
+        safety = _safety(session, hold, shelf, before, found, deadline)
+        try:
+            hold.renew()
+            restoring.create(session, making, manifest.entries["properties"], deadline, look)
+            restoring.fill(session, found, str(shelf.archive(manifest)), making, params["jobs"], deadline, look)
+            call.say(f"restored into {making} after {deadline.elapsed:.1f} s; comparing")
+            verdict = archives.compared(manifest.content, restoring.counted(session, making, deadline, look))
+            if not verdict.passed:
+                raise _kept(before, manifest, verdict)
+            swapping.dress(session, making, manifest.entries, deadline, look)
+            hold.renew()
+            old = swapping.swap(session, before, making, "restored", manifest.name)
+        except BaseException:
+            _dropped(session, making)
+            raise
+    call.journal.note("restore", backup=manifest.name, safety=safety, aside=old)
+    kept = f"; what it was before is {old}" if old else ""
+    sentence = f"{before.name} is restored from {manifest.name}: {verdict.reason}{kept}"
+    return _told(before, manifest, sentence, old, changed=True, safety=safety, seconds=deadline.elapsed)
+
+
+def _returned(session: DatabaseSession, hold: Hold, before: Standing) -> dict[str, Any]:
+    """Put back what the last restore set aside."""
+    params, last = session.params, before.last
+    if last is None:
+        raise OperatorError(
+            Fault("nothing_aside", f"No restore of the database {before.name} set one aside.", "Restore a backup.")
+        )
+    if last.kind == "returned" and not before.interrupted:
+        sentence = f"{before.name} was returned already; {last.name} is what the restore had made"
+        return _told(before, None, sentence, last.name, changed=False)
+    target = next((each for each in before.asides if each.kind == "restored"), None)
+    if target is None:
+        raise OperatorError(Fault("nothing_aside", "No database is left to return to.", "Restore a backup."))
+    act = f"The database {before.name} is replaced by {target.name}, which was set aside when {target.backup} came in"
+    faults = standing.refused(before, act, params["confirm"])
+    if faults:
+        raise OperatorError(faults)
+    if session.call.check_mode:
+        return _told(before, None, f"would return. {act}", target.name, changed=True)
+    hold.renew()
+    old = _swapped_back(session, before, target)
+    session.call.journal.note("return", to=target.name, aside=old)
+    sentence = f"{before.name} is what it was before {target.backup} was restored; the restored one is {old}"
+    return _told(before, None, sentence, old, changed=True)
+
+
+def _swapped_back(session: DatabaseSession, before: Standing, target: Aside) -> str:
+    with session.another() as guard:
+        restoring.alone(guard, restoring.named(before.name, _SUFFIX))
+        return swapping.swap(session, before, target.name, "returned", target.backup)
+
+
+def _safety(
+    session: DatabaseSession, hold: Hold, shelf: Shelf, before: Standing, found: Programs, deadline: Deadline
+) -> str | None:
+    """A backup of what is about to be replaced; its name."""
+    if not before.exists or not session.params["safety_backup"]:
+        return None
+    with session.another(before.name) as live:
+        inside = DatabaseSession(session.call, live)
+        free = archives.cramped(
+            shelf.free_bytes,
+            live.read("SELECT pg_database_size(current_database()) AS bytes")[0]["bytes"],
+            session.params["reserve_bytes"],
+            str(shelf.directory),
+        )
+        if free:
+            raise OperatorError(free)
+        session.call.say(f"first a safety backup of {before.name}")
+        return made(Making(inside, hold, shelf, found, deadline)).name
+
+
+def _dropped(session: DatabaseSession, name: str) -> None:
+    """Drop what was being made; where that fails the next restore does."""
+    try:
+        with session.another() as fresh:
+            restoring.drop(DatabaseSession(session.call, fresh), name, Deadline(60), lambda: None)
+    except OperatorError as fault:
+        session.call.warn(f"{name} is left ({fault.faults[0]}); the next restore drops it.")
+
+
+def _kept(before: Standing, manifest: Manifest, verdict: Verdict) -> OperatorError:
+    return OperatorError(
+        Fault(
+            "restore_unproved",
+            f"{manifest.name} was not put in place: {verdict.reason}. {before.name} is as it was.",
+            "Choose another backup.",
+        ),
+        verdict=verdict.as_result(),
+    )
+
+
+def _told(
+    before: Standing,
+    manifest: Manifest | None,
+    sentence: str,
+    aside: str,
+    changed: bool,
+    safety: str | None = None,
+    seconds: float | None = None,
+) -> dict[str, Any]:
+    lost = None if manifest is None else max(0.0, (datetime.now(UTC) - manifest.taken).total_seconds() / 60)
+    return {
+        "changed": changed,
+        "backup": manifest.described() if manifest else None,
+        "lost_minutes": None if lost is None else round(lost, 1),
+        "sessions": len(before.sessions),
+        "set_aside": aside or None,
+        "safety_backup": safety,
+        "seconds": None if seconds is None else round(seconds, 1),
+        "verdict": Verdict("pass", sentence).as_result(),
+        "msg": sentence,
+    }
