@@ -61,7 +61,7 @@ def examine(call: Call) -> dict[str, Any]:
                 Line("restarts", vitals.restarts_verdict(found.pods, now, 60 * call.params["recent_minutes"])),
                 asked("resources", used.result),
                 asked("events", lambda: _events(found, warned.result(), own.result(), now)),
-                asked("autoscaling", lambda: vitals.autoscaling_verdict(scaled.result(), found.workload)),
+                asked("autoscaling", lambda: _autoscaling(found, scaled.result(), now)),
                 asked("overrides", lambda: vitals.overrides_verdict([*scaled.result().entries, found.workload], now)),
                 asked("nodes", at_nodes.result),
             ]
@@ -95,6 +95,10 @@ def _uses(session: Session, found: Snapshot, now: datetime) -> Verdict:
         params["cpu_critical_ratio"],
     )
     return resources.verdict(found.pods, _sampled(session, found), thresholds, now)
+
+
+def _autoscaling(found: Snapshot, scaled: autoscaling.Found, now: datetime) -> Verdict:
+    return vitals.autoscaling_verdict(scaled, found.workload, vitals.youngest_seconds(found.pods, now))
 
 
 def _sampled(session: Session, found: Snapshot) -> list[metrics.Usage]:

@@ -20,6 +20,8 @@ from .revisions import pod_is_ready
 Object = Mapping[str, Any]
 
 MOST_NAMED = 3
+#: A pod's first metrics come with the second scrape of a metrics-server, which is a minute apart at the default.
+YOUNG_SECONDS = 120.0
 _ROLLOUT: dict[str, Status] = {"done": "pass", "waiting": "unknown", "failed": "fail"}
 
 
@@ -96,8 +98,11 @@ def restarts_verdict(pods: Iterable[Object], now: datetime, recent_seconds: floa
     return Verdict("pass", "none", evidence)
 
 
-def autoscaling_verdict(found: autoscaling.Found, workload: Object) -> Verdict:
-    """What scales it by itself, and what keeps that from scaling by load."""
+def autoscaling_verdict(found: autoscaling.Found, workload: Object, youngest_seconds: float = YOUNG_SECONDS) -> Verdict:
+    """What scales it by itself, and what keeps that from scaling by load.
+
+    Of pods as young as C(YOUNG_SECONDS) the metrics API may have nothing yet, which is no failure.
+    """
     described = autoscaling.describe(found, workload["spec"]["template"])
     unread = "; ".join(found.unread)
     if described is None:
@@ -106,6 +111,9 @@ def autoscaling_verdict(found: autoscaling.Found, workload: Object) -> Verdict:
         return Verdict("unknown", hidden[0]) if hidden else Verdict("pass", "nothing scales it by itself")
     evidence = described.as_result()
     if described.problems:
+        waits = all(each.startswith("it has no metrics") for each in described.problems)
+        if waits and youngest_seconds < YOUNG_SECONDS:
+            return Verdict("unknown", f"{described}; a pod is {duration(youngest_seconds)} old", evidence)
         return Verdict("fail", str(described), evidence)
     words = f"{described}{f'; {unread}' if unread else ''}"
     return Verdict("pass", f"{WARNING if described.limited else ''}{words}", evidence)
@@ -120,6 +128,12 @@ def overrides_verdict(entries: Iterable[Object], now: datetime) -> Verdict:
     return Verdict(
         "pass", (WARNING if due else "") + "; ".join(each["sentence"] for each in listed), {"overrides": listed}
     )
+
+
+def youngest_seconds(pods: Iterable[Object], now: datetime) -> float:
+    """How old the youngest pod is; without pods, infinitely."""
+    made = (datetime.fromisoformat(pod["metadata"]["creationTimestamp"]) for pod in pods)
+    return min(((now - each).total_seconds() for each in made), default=float("inf"))
 
 
 def _endings(pods: Iterable[Object], now: datetime) -> Iterator[Ending]:

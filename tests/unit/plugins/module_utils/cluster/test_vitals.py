@@ -204,6 +204,10 @@ def test_autoscaling() -> None:
     assert vitals.autoscaling_verdict(Found(horizontal=[autoscaler("True", "ValidMetricFound")]), of).passed
     broken = vitals.autoscaling_verdict(Found(horizontal=[autoscaler("False", "FailedGetResourceMetric")]), of)
     assert (broken.status, "FailedGetResourceMetric" in broken.reason) == ("fail", True)
+    starting = Found(horizontal=[autoscaler("False", "FailedGetResourceMetric")])
+    young = vitals.autoscaling_verdict(starting, of, vitals.youngest_seconds([running()], NOW) - 570)
+    assert (young.status, "a pod is 30 s old" in young.reason) == ("unknown", True)
+    assert vitals.youngest_seconds([], NOW) > vitals.YOUNG_SECONDS
     assert (
         vitals.autoscaling_verdict(Found(unread=["horizontalpodautoscalers may not be read (no)"]), of).status
         == "unknown"
