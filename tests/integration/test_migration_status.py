@@ -201,7 +201,7 @@ def test_check_mode_writes_nothing(scene: Migrated, ask: Callable[..., Pressed])
         )
     assert pressed.rc != 0
     assert "check mode starts none" in pressed.output
-    assert not [entry for entry in seen if entry["verb"] == "create" and entry["objectRef"]["resource"] == "jobs"]
+    assert not [entry for entry in seen.writes if entry["objectRef"]["resource"] == "jobs"]
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..errors import Fault, OperatorError
 from . import revisions
 
 #: What of a pod's spec holds for its Job; the rest is about serving.
@@ -48,6 +49,24 @@ def container_of(template: Mapping[str, Any], container: str) -> Mapping[str, An
     return named[0] if named else spec[0] if len(spec) == 1 and not container else None
 
 
+def chosen(template: Mapping[str, Any], container: str, called: str) -> Mapping[str, Any]:
+    """The container that a Job is made of. Raises C(OperatorError) where that is not clear."""
+    found = container_of(template, container)
+    if found is None:
+        names = ", ".join(each["name"] for each in template["spec"]["containers"])
+        said = f"{called} has no container {container}" if container else f"{called} has several containers"
+        raise OperatorError(
+            Fault("container_unknown", f"{said}; it has {names}.", "Name one (workload_container in the inventory).")
+        )
+    return found
+
+
+def labels(workload: str, purpose: str) -> dict[str, str]:
+    """What marks the Jobs of one purpose and workload."""
+    ours = {"app.kubernetes.io/managed-by": "linkops.runbooks"}
+    return {**ours, PURPOSE: purpose, WORKLOAD: workload[:63].rstrip("-._")}
+
+
 def manifest(
     workload: Mapping[str, Any],
     container: Mapping[str, Any],
@@ -60,11 +79,7 @@ def manifest(
 ) -> Manifest:
     """The Job: one pod, started once, which bears none of the labels that a Service selects."""
     template = workload["spec"]["template"]
-    labels = {
-        "app.kubernetes.io/managed-by": "linkops.runbooks",
-        PURPOSE: purpose,
-        WORKLOAD: workload["metadata"]["name"][:63].rstrip("-._"),
-    }
+    marked = labels(workload["metadata"]["name"], purpose)
     work = {key: value for key, value in copy.deepcopy(dict(container)).items() if key not in _NOT_OF_A_JOB}
     work |= {"name": CONTAINER, "image": image or container["image"], "command": list(command)}
     work.setdefault("terminationMessagePolicy", "FallbackToLogsOnError")
@@ -76,7 +91,7 @@ def manifest(
         "metadata": {
             "name": name,
             "namespace": workload["metadata"]["namespace"],
-            "labels": labels,
+            "labels": marked,
             "annotations": dict(annotations or {}),
         },
         "spec": {
@@ -86,7 +101,7 @@ def manifest(
             "activeDeadlineSeconds": seconds,
             "ttlSecondsAfterFinished": KEPT_SECONDS,
             "template": {
-                "metadata": {"labels": {**labels, "sidecar.istio.io/inject": "false"}, "annotations": aside},
+                "metadata": {"labels": {**marked, "sidecar.istio.io/inject": "false"}, "annotations": aside},
                 "spec": {**spec, "restartPolicy": "Never", "containers": [work]},
             },
         },

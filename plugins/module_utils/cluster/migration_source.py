@@ -52,7 +52,7 @@ if (process.env[variable]) {{
     told.target = {{
       host: url.hostname, port: url.port || '5432', database: decodeURIComponent(url.pathname.slice(1)),
       user: decodeURIComponent(url.username), schema: asked.get('schema') || 'public',
-      pgbouncer: asked.get('pgbouncer') === 'true',
+      pgbouncer: asked.get('pgbouncer') === 'true', options: asked.get('options') || '',
     }}
   }} catch {{ told.target = {{ invalid: true }} }}
 }}
@@ -67,7 +67,7 @@ def source(call: Call) -> dict[str, Any]:
     with opened(call) as session:
         found = _survey(session)
         template = found.workload["spec"]["template"]
-        container = _container(template, params["container"] or "", session.called)
+        container = jobs.chosen(template, params["container"] or "", session.called)
         image = params["image"] or container["image"]
         told, where = _read(session, found, container, image)
     if told is None:
@@ -127,17 +127,6 @@ def _survey(session: Session) -> Snapshot:
     if faults:
         raise OperatorError(faults)
     return found
-
-
-def _container(template: Mapping[str, Any], wanted: str, called: str) -> Mapping[str, Any]:
-    container = jobs.container_of(template, wanted)
-    if container is None:
-        names = ", ".join(each["name"] for each in template["spec"]["containers"])
-        said = f"{called} has no container {wanted}" if wanted else f"{called} has several containers"
-        raise OperatorError(
-            Fault("container_unknown", f"{said}; it has {names}.", "Name one (workload_container in the inventory).")
-        )
-    return container
 
 
 def _read(

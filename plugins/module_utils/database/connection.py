@@ -72,6 +72,8 @@ class Database:
         self.target = target
         self._statement, self._lock = statement, lock
         self._connection: Any = None
+        #: Called about every second while the server is waited for; what it raises ends the wait.
+        self.meanwhile: Callable[[], None] = lambda: None
         deadline = Deadline(connect)
         keywords = {
             **target.keywords,
@@ -204,9 +206,10 @@ class Database:
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()] if names else []
 
     def _wait(self, deadline: Deadline, connected: bool = False) -> None:
-        while not self._answered(deadline.remaining):
+        while not self._answered(min(deadline.remaining, _TICK_SECONDS)):
             if deadline.expired:
                 raise silent(self.target, deadline.seconds, connected)
+            self.meanwhile()
 
     def _answered(self, seconds: float) -> bool:
         """Whether the server has answered, after at most so long."""

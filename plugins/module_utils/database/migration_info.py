@@ -80,6 +80,7 @@ class Picture:
     has_table: bool
     tables: int
     scripts: Mapping[str, Script]
+    rows: list[Row]
 
     @property
     def holder(self) -> Holder | None:
@@ -171,21 +172,22 @@ def look(session: DatabaseSession, known: Sequence[Source], target: Mapping[str,
     read = {each.name: scripts.read(each.script) for each in known}
     with session.database.transaction(read_only=True) as ask:
         where = ask(_WHERE, {"schema": schema})[0]
-        rows = _rows(session.database, ask, schema) if where["has_table"] else []
+        rows = history(session.database, ask, schema) if where["has_table"] else []
         holders = [Holder(**each) for each in ask(_HOLDERS, {"lock": migrations.LOCK})]
         catalogue = _catalogue(ask, read)
     holder = next((each for each in holders if each.granted), None)
     found = migrations.classify(known, rows, holder, read, catalogue, schema)
     if wrong := _another_database(where["database"], target):
         raise OperatorError(wrong)
-    return Picture(found, holders, where["database"], where["has_table"], where["tables"], read)
+    return Picture(found, holders, where["database"], where["has_table"], where["tables"], read, rows)
 
 
-def _rows(database: Database, ask: Ask, schema: str) -> list[Row]:
+def history(database: Database, ask: Ask, schema: str) -> list[Row]:
+    """The rows of Prisma's table, in the order in which they were started."""
     sql = database.sql
     query = sql.SQL(
         "SELECT migration_name AS name, checksum, started_at, finished_at, rolled_back_at, coalesce(logs, '') AS logs,"
-        " applied_steps_count AS steps FROM {}"
+        " applied_steps_count AS steps FROM {} ORDER BY started_at, id"
     ).format(sql.Identifier(schema, TABLE))
     return [Row(**each) for each in ask(query)]
 

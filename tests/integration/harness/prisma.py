@@ -97,6 +97,7 @@ def create(lab: Lab, database: str) -> None:
     with contextlib.closing(administrator(lab)) as connection, connection.cursor() as cursor:
         cursor.execute(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')
         cursor.execute(f'CREATE DATABASE "{database}" OWNER servicelink')
+        cursor.execute(f"ALTER ROLE servicelink IN DATABASE \"{database}\" SET lock_timeout = '1s'")
 
 
 def administrator(lab: Lab, database: str = "postgres") -> Any:

@@ -1,0 +1,261 @@
+# Copyright: (c) 2026, linkops.runbooks contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The operation behind M(linkops.runbooks.prisma_migration_plan): what migrating does, and what forbids it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..call import Call
+from ..errors import Fault, OperatorError
+from ..wording import counted, duration
+from . import lint, migrations, undoing
+from .connection import Row
+from .lint import Finding
+from .migration_info import Picture, look, refusals, sources
+from .refusals import Refused
+from .session import DatabaseSession, opened
+
+_LOCK_TIMEOUT = """
+SELECT split_part(each, '=', 2) AS value
+FROM pg_db_role_setting s LEFT JOIN pg_roles r ON r.oid = s.setrole LEFT JOIN pg_database d ON d.oid = s.setdatabase,
+     unnest(s.setconfig) AS each
+WHERE each LIKE 'lock\\_timeout=%%' AND (s.setrole = 0 OR r.rolname = %(role)s)
+  AND (s.setdatabase = 0 OR d.datname = current_database())
+ORDER BY (s.setrole <> 0)::int + (s.setdatabase <> 0)::int DESC, s.setrole DESC LIMIT 1
+"""
+
+#: Who has been in a transaction for long, and which of the tables it has a lock on.
+_BLOCKERS = """
+SELECT a.pid, a.usename AS "user", a.application_name AS application, a.state,
+       extract(epoch FROM clock_timestamp() - a.xact_start)::float8 AS seconds,
+       array(SELECT DISTINCT c.relname::text FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
+              WHERE l.pid = a.pid AND l.granted AND c.relname = ANY(%(tables)s)) AS tables
+FROM pg_stat_activity a
+WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() AND a.xact_start IS NOT NULL
+  AND a.xact_start < clock_timestamp() - make_interval(secs => %(seconds)s)
+ORDER BY a.xact_start
+"""
+
+_REPLICAS = """
+SELECT pg_is_in_recovery() AS standby,
+       coalesce((SELECT max(extract(epoch FROM replay_lag)) FROM pg_stat_replication), 0)::float8 AS lag_seconds
+"""
+
+
+@dataclass
+class _Plan:
+    act: str = "none"
+    faults: list[Fault] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    resolution: str = ""
+    said: str = ""
+
+
+def plan(call: Call) -> dict[str, Any]:
+    """What is to be done towards C(state); everything that forbids it is raised at once."""
+    params = call.params
+    made = _Plan()
+    with opened(call, *refusals(params["target"] or {}), *_input_faults(params)) as session:
+        picture = look(session, sources(params["migrations"]), params["target"] or {})
+        _STATES[params["state"]](session, picture, made)
+    for sentence in made.warnings:
+        call.warn(sentence)
+    if made.faults:
+        raise OperatorError(made.faults, findings=[each.as_result() for each in made.findings])
+    call.say(f"plan: {made.said}")
+    call.journal.note("plan", act=made.act, migrations=made.names, sentence=made.said)
+    return {
+        "changed": made.act != "none",
+        "act": made.act,
+        "names": made.names,
+        "resolution": made.resolution,
+        "findings": [each.as_result() for each in made.findings],
+        "migrations": [each.as_result() for each in picture.migrations],
+        "msg": made.said,
+    }
+
+
+def _input_faults(params: Mapping[str, Any]) -> list[Fault]:
+    faults = []
+    if params["state"] != "applied" and not params["migration"]:
+        faults.append(
+            Fault("migration_missing", f"state={params['state']} needs a migration.", "Give -e migration=NAME.")
+        )
+    if params["state"] == "resolved" and not params["resolution"]:
+        said = "state=resolved needs a resolution."
+        faults.append(Fault("resolution_missing", said, "Give -e resolution=rolled_back, or applied."))
+    return faults
+
+
+def _applied(session: DatabaseSession, picture: Picture, made: _Plan) -> None:
+    params = session.params
+    made.names = migrations.to_apply(picture.migrations)
+    bad = [each for each in picture.migrations if each.state in ("failed", "partial")]
+    for each in bad:
+        error = f" ({each.error})" if each.error else ""
+        left = f"; {each.left.why}" if each.left else ""
+        made.faults.append(
+            Fault("unresolved", f"Migration {each.name} failed{error}{left} (Prisma's P3009).", f"Next: {each.next}")
+        )
+    if picture.tables and not picture.has_table:
+        made.faults.append(
+            Fault(
+                "no_history",
+                f"The schema has {picture.tables} tables and no history of migrations (Prisma's P3005).",
+                "Say of each migration that is in it: -e state=resolved -e resolution=applied -e migration=NAME.",
+            )
+        )
+    if params["job_runs"]:
+        made.act, made.said = "deploy", "a migration runs already; it is seen through"
+        return
+    if picture.holder and (made.names or any(each.state == "running" for each in picture.migrations)):
+        made.faults.append(_locked(picture))
+    if not made.names and not made.faults:
+        made.said = f"nothing to apply: {migrations.summary(picture.migrations)}"
+        return
+    made.act = "deploy"
+    made.said = f"{counted(len(made.names), 'migration')} to apply: {', '.join(made.names)}"
+    for each in picture.migrations:
+        if each.state in ("edited", "ahead"):
+            made.warnings.append(f"Migration {each.name} is {each.state}: {_WORDS[each.state]}.")
+    _timeout(session, made)
+    _circumstances(session, picture, made)
+    _lint(session, picture, made)
+
+
+_WORDS = {
+    "edited": "its file is not the one that was applied, which Prisma does not mind",
+    "ahead": "the database has it and the image does not",
+}
+
+
+def _resolved(session: DatabaseSession, picture: Picture, made: _Plan) -> None:
+    params = session.params
+    name, resolution = params["migration"], params["resolution"]
+    found = picture.migration(name)
+    fault = undoing.unresolvable(found, name, resolution, params["confirm"] or "")
+    if found and undoing.is_resolved(found, resolution):
+        made.said = f"nothing to do: migration {name} is {found.state} already"
+        return
+    if fault:
+        made.faults.append(fault)
+    if picture.holder:
+        made.faults.append(_locked(picture))
+    made.act, made.names, made.resolution = "resolve", [name], resolution
+    made.said = f"migration {name} is to be marked {resolution.replace('_', ' ')}"
+
+
+def _reverted(session: DatabaseSession, picture: Picture, made: _Plan) -> None:
+    params = session.params
+    name = params["migration"]
+    found = picture.migration(name)
+    if found and found.state in ("failed", "partial"):
+        fault = undoing.unresolvable(found, name, "rolled_back", params["confirm"] or "")
+        made.act, made.resolution, made.names = "resolve", "rolled_back", [name]
+        made.said = f"migration {name} failed and is to be marked rolled back"
+        made.faults += [fault] if fault else []
+    elif found and found.state in ("pending", "rolled_back"):
+        made.said = f"nothing to undo: migration {name} is {found.state.replace('_', ' ')}"
+        return
+    else:
+        known: Mapping[str, Any] = next((each for each in params["migrations"] if each["name"] == name), {})
+        made.faults += undoing.unrevertible(picture.migrations, name, known.get("down"), params["confirm"] or "")
+        made.act, made.names = "revert", [name]
+        made.said = f"migration {name} is to be undone by its down.sql"
+    if picture.holder:
+        made.faults.append(_locked(picture))
+
+
+_STATES = {"applied": _applied, "resolved": _resolved, "reverted": _reverted}
+
+
+def _locked(picture: Picture) -> Fault:
+    return Fault(
+        "locked",
+        f"Prisma's lock is held by {picture.holder}; Prisma would say P1002.",
+        f"Wait, or find out who that is; SELECT pg_terminate_backend({picture.holder.pid if picture.holder else 0}) "
+        "ends it.",
+    )
+
+
+def _timeout(session: DatabaseSession, made: _Plan) -> None:
+    """Without a lock_timeout the first ALTER TABLE that waits keeps all readers waiting behind it."""
+    target = session.params["target"] or {}
+    role = target.get("user") or session.target.user
+    if "lock_timeout" in str(target.get("options") or "") or not session.params["require_lock_timeout"]:
+        return
+    found = session.database.read(_LOCK_TIMEOUT, {"role": role})
+    value = str(found[0]["value"]) if found else ""
+    if not value or re.fullmatch(r"0\s*\w*", value):
+        made.faults.append(
+            Fault(
+                "no_lock_timeout",
+                f"The role {role}, which migrates, waits for locks without an end, and all readers behind it.",
+                f'ALTER ROLE "{role}" IN DATABASE "{session.target.database}" SET lock_timeout = \'2s\'; '
+                "or give -e require_lock_timeout=false.",
+            )
+        )
+
+
+def _circumstances(session: DatabaseSession, picture: Picture, made: _Plan) -> None:
+    params, database = session.params, session.database
+    touched = {thing.name for name in made.names for thing in picture.scripts[name].effects}
+    asked = {"tables": sorted(touched), "seconds": params["long_transaction_seconds"]}
+    for row in database.read(_BLOCKERS, asked):
+        made.warnings.append(_blocker(row))
+    try:
+        replicas = database.read(_REPLICAS)[0]
+    except Refused as refusal:
+        made.warnings.append(f"The replicas were not looked at: {refusal}")
+        return
+    if replicas["standby"]:
+        made.faults.append(
+            Fault("standby", f"{session.target.name} is a standby, which takes no migrations.", "Name the primary.")
+        )
+    if replicas["lag_seconds"] > params["replication_lag_seconds"]:
+        made.faults.append(
+            Fault(
+                "replication_lag",
+                f"A replica is {duration(replicas['lag_seconds'])} behind.",
+                "Wait until it has caught up, or raise replication_lag_seconds.",
+            )
+        )
+
+
+def _blocker(row: Row) -> str:
+    on = f", and has locks on {', '.join(row['tables'])}, which the migrations need" if row["tables"] else ""
+    return (
+        f"Pid {row['pid']} ({row['application'] or 'no application name'}, {row['user']}, {row['state']}) has been in "
+        f"a transaction for {duration(row['seconds'])}{on}."
+    )
+
+
+def _lint(session: DatabaseSession, picture: Picture, made: _Plan) -> None:
+    """Squawk's word on every pending script."""
+    squawk = lint.program()
+    if squawk is None:
+        made.warnings.append("The pending scripts were not linted: squawk is not here (pip install squawk-cli).")
+        return
+    scripts: Sequence[Mapping[str, Any]] = session.params["migrations"]
+    for each in scripts:
+        if each["name"] in made.names:
+            try:
+                atomic = picture.scripts[each["name"]].atomic
+                made.findings += lint.lint(squawk, each["name"], each["script"], atomic)
+            except (OSError, subprocess.SubprocessError, ValueError) as fault:
+                made.warnings.append(f"{each['name']} was not linted: {fault}.")
+    accept = session.params["accept"] or {}
+    made.faults += lint.unaccepted(made.findings, accept)
+    for finding in made.findings:
+        accepted = f"; accepted: {accept[finding.rule]}" if accept.get(finding.rule) else ""
+        if accepted or finding.severity == "caution":
+            made.warnings.append(f"{finding}{accepted}.")

@@ -1,0 +1,207 @@
+# Copyright: (c) 2026, linkops.runbooks contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Migrating for real: Prisma's CLI in a Job of the new image, locks in the way, Jobs killed, migrations undone."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from lab.site import Lab
+from tests.integration.harness.ground import Ground
+from tests.integration.harness.pressing import Pressed
+from tests.integration.harness.prisma import Files, Migrated, administrator, migrated
+
+NEXT = "servicelink/api:v1.2.0"
+LATER, LAST = "20270101000000_note", "20270102000000_index"
+NOTE = {
+    "migration.sql": 'ALTER TABLE "User" ADD COLUMN "note" text;\n',
+    "down.sql": 'ALTER TABLE "User" DROP COLUMN "note";\n',
+}
+SLOW = {LATER: 'CREATE TABLE "Note" ("id" bigint);\nSELECT pg_sleep(600);\n'}
+
+Make = Callable[..., Migrated]
+
+
+@pytest.fixture
+def make(lab: Lab, ground: Ground) -> Iterator[Make]:
+    """Make a service with migrations of the test's own."""
+    with contextlib.ExitStack() as stack:
+        yield lambda files=None: stack.enter_context(migrated(lab, ground, files))
+
+
+def press(scene: Migrated, **extra: Any) -> Pressed:
+    """Press the button."""
+    return scene.ground.press("migrate", scene.service, **extra)
+
+
+def states(scene: Migrated) -> dict[str, str]:
+    """What Prisma's table says, by name."""
+
+    def state(row: dict[str, Any]) -> str:
+        return "rolled back" if row["rolled_back_at"] else "applied" if row["finished_at"] else "open"
+
+    return {row["migration_name"]: state(row) for row in scene.rows}
+
+
+def wait_for(reached: Callable[[], object]) -> None:
+    """Wait until it holds."""
+    end = time.monotonic() + 90
+    while not reached():
+        assert time.monotonic() < end
+        time.sleep(0.2)
+
+
+def sleeping(scene: Migrated) -> list[dict[str, Any]]:
+    """Sessions in the middle of the slow migration."""
+    return scene.sql(
+        "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND state = 'active'"
+        " AND query LIKE %s AND pid <> pg_backend_pid()",
+        '%CREATE TABLE "Note"%',
+    )
+
+
+def end_sessions(scene: Migrated) -> None:
+    """End what sleeps."""
+    with contextlib.closing(administrator(scene.lab)) as connection, connection.cursor() as cursor:
+        for each in sleeping(scene):
+            cursor.execute("SELECT pg_terminate_backend(%s)", (each["pid"],))
+
+
+def test_the_migrations_of_the_new_image_are_applied_once(make: Make) -> None:
+    scene = make()
+    first = press(scene, image=NEXT)
+    assert first.rc == 0, first.output
+    assert len(states(scene)) == 3
+    assert set(states(scene).values()) == {"applied"}
+    assert "servicelink/api:v1.2.0" in first.output
+    assert first.stats["linkops_facts"]["changed"] is True
+    again = press(scene, image=NEXT)
+    assert again.rc == 0, again.output
+    assert "Nothing to apply" in again.closing()
+    assert again.stats["linkops_facts"]["changed"] is False
+
+
+def test_failed_then_resolved_then_undone(make: Make) -> None:
+    scene = make({LATER: 'ALTER TABLE "User" ADD COLUMN "note" text;\nSELECT 1/0;\n'})
+    failed = press(scene)
+    assert failed.rc != 0
+    assert "ended with exit code 1" in failed.closing()
+    assert f"-e migration={LATER} -e resolution=rolled_back" in failed.closing()
+    assert states(scene)[LATER] == "open"
+    assert "P3009" in press(scene).failure()
+    wrong = press(scene, state="resolved", migration=LATER, resolution="applied")
+    assert "cannot be marked applied" in wrong.failure()
+    resolved = press(scene, state="resolved", migration=LATER, resolution="rolled_back")
+    assert resolved.rc == 0, resolved.output
+    assert states(scene)[LATER] == "rolled back"
+    again = press(scene, state="resolved", migration=LATER, resolution="rolled_back")
+    assert "Nothing to do" in again.closing()
+
+
+def test_a_lock_that_is_not_to_be_had_is_waited_for_in_turns(make: Make) -> None:
+    scene = make()
+    scene.sql("SELECT 1")
+    assert press(scene).rc == 0  # the image's own
+    scene.write({LATER: NOTE})  # into the pod alone: read from it, and applied by it
+    reader = scene.connect()
+    reader.autocommit = False
+    reader.cursor().execute('SELECT count(*) FROM "User"')
+    longest: list[float] = []
+    stop = threading.Event()
+
+    def read() -> None:
+        with contextlib.closing(scene.connect()) as connection:
+            while not stop.is_set():
+                began = time.monotonic()
+                connection.cursor().execute('SELECT count(*) FROM "User"')
+                longest.append(time.monotonic() - began)
+                time.sleep(0.05)
+
+    others = threading.Thread(target=read)
+    others.start()
+    try:
+        done = scene.prisma("deploy")
+    finally:
+        stop.set()
+        others.join()
+        reader.close()
+    assert done.returncode != 0, done.stdout
+    assert "55P03" in done.stdout + done.stderr + str(scene.rows[-1]["logs"]), (
+        done.stdout,
+        done.stderr,
+        scene.rows[-1],
+    )
+    assert max(longest) < 10
+
+
+def test_a_run_that_vanished_leaves_a_job_that_the_next_adopts(make: Make) -> None:
+    scene = make(SLOW)
+    running = scene.ground.press.start("migrate", scene.service)
+    wait_for(lambda: scene.sql("SELECT to_regclass('_prisma_migrations') AS there")[0]["there"] and sleeping(scene))
+    running.vanish()
+    second = scene.ground.press.start("migrate", scene.service)
+    second.until("runs already; it is adopted")
+    end_sessions(scene)
+    ended = second.wait()
+    assert ended.rc != 0
+    assert states(scene)[LATER] == "open"
+    assert ended.stats["linkops_facts"]["adopted"] is True
+    third = press(scene)
+    assert f"-e migration={LATER} -e resolution=rolled_back" in third.failure()
+
+
+def test_a_job_that_is_deleted_in_the_middle(make: Make) -> None:
+    scene = make(SLOW)
+    running = scene.ground.press.start("migrate", scene.service)
+    wait_for(lambda: scene.sql("SELECT to_regclass('_prisma_migrations') AS there")[0]["there"] and sleeping(scene))
+    (job,) = scene.ground.cluster.list("Job", scene.service.namespace, "runbooks.linkops.io/purpose=migrate")
+    scene.ground.cluster.remove("Job", scene.service.namespace, job["metadata"]["name"])
+    ended = running.wait()
+    assert ended.rc != 0
+    assert "is gone before it ended" in ended.closing()
+
+
+def test_undone_with_its_row_in_one_transaction(make: Make) -> None:
+    scene = make({LATER: NOTE, LAST: 'CREATE INDEX "n" ON "User"("note");\n'})
+    assert press(scene).rc == 0
+    undo = {"state": "reverted", "migration": LATER}
+    refused = press(scene, **undo)
+    assert f"Later migrations stand on {LATER}: {LAST}" in refused.failure()
+    assert f"-e confirm={LATER}" in refused.failure()
+    assert "no down.sql" in press(scene, state="reverted", migration=LAST, confirm=LAST).failure()
+    scene.sql('DROP INDEX "n"; UPDATE "_prisma_migrations" SET rolled_back_at = now() WHERE migration_name = %s', LAST)
+    plan = press(scene, confirm=LATER, options=("--check", "--diff"), **undo)
+    assert plan.rc == 0, plan.output
+    assert states(scene)[LATER] == "applied"
+    done = press(scene, confirm=LATER, backup="nightly-2026-11-22", **undo)
+    assert done.rc == 0, done.output
+    assert states(scene)[LATER] == "rolled back"
+    assert not scene.sql("SELECT FROM information_schema.columns WHERE column_name = 'note'")
+    assert done.entries("revert")[0]["data"]["backup"] == "nightly-2026-11-22"
+    again = press(scene, confirm=LATER, **undo)
+    assert again.stats["linkops_facts"]["changed"] is False
+    assert press(scene).rc == 0  # and it can be applied again
+    assert states(scene)[LATER] == "applied"
+
+
+@pytest.mark.parametrize(
+    ("down", "sentence"),
+    [
+        ('BEGIN; ALTER TABLE "User" DROP COLUMN "note"; COMMIT;', "holds BEGIN, COMMIT"),
+        ('DROP INDEX CONCURRENTLY "n";', "holds DROP CONCURRENTLY"),
+        ("\\i more.sql", "was not read"),
+    ],
+)
+def test_a_down_script_that_is_not_one_transaction_is_refused(make: Make, down: str, sentence: str) -> None:
+    files: Files = {LATER: {**NOTE, "down.sql": down}}
+    scene = make(files)
+    assert press(scene).rc == 0
+    assert sentence in press(scene, state="reverted", migration=LATER, confirm=LATER).failure()
+    assert states(scene)[LATER] == "applied"
