@@ -79,6 +79,9 @@ def _empty_stores(lab: Lab) -> None:
         for name in stores.DATABASES:
             cursor.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
     stores.ensure_databases(lab)
+    with closing(_connected(lab, "postgres")) as connection, connection.cursor() as cursor:
+        for name in stores.DATABASES:  # as production has it: nobody waits for a lock without an end
+            cursor.execute(f'ALTER ROLE "{name}" IN DATABASE "{name}" SET lock_timeout = \'2s\'')
     with redis.Redis(lab.node_address, lab.redis_port, password=lab.secrets["redis_password"]) as cache:
         cache.flushall()
 

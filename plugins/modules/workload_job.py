@@ -86,7 +86,7 @@ outcome:
   description: One of succeeded, failed, not_started, timeout, vanished, unfinished; empty where nothing ran.
   returned: success
   type: str
-rc:
+exit_code:
   description: The exit code; null where there is none.
   returned: not in check mode
   type: int

@@ -47,7 +47,7 @@ def job(call: Call) -> dict[str, Any]:
             return {"changed": standing is None, "verdict": looked, "msg": said, "outcome": "", "log": "", **told}
         if params["adopt_only"] and standing is None:
             said = "no such Job runs"
-            nothing = {"outcome": "", "log": "", "rc": None, "adopted": False}
+            nothing = {"outcome": "", "log": "", "exit_code": None, "adopted": False}
             return {"changed": False, "verdict": Verdict("pass", said).as_result(), "msg": said, **nothing, **told}
         secrets = evidence.confidences(session.cluster, found.workload)
         marks = {IMAGE: image, COMMAND: shown}
@@ -69,7 +69,7 @@ def job(call: Call) -> dict[str, Any]:
         "msg": f"{verdict.status}: {verdict.reason}",
         "outcome": done.outcome,
         "adopted": done.adopted,
-        "rc": done.rc,
+        "exit_code": done.exit_code,
         "log": log,
         **told,
     }

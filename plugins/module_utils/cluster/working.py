@@ -34,7 +34,7 @@ class Ending:
     outcome: Outcome
     verdict: Verdict
     adopted: bool = False
-    rc: int | None = None
+    exit_code: int | None = None
     log: str = ""
     pods: tuple[str, ...] = ()
 
@@ -87,7 +87,7 @@ def run(
         cluster.persist(deadline)
         uid = _created(cluster, namespace, manifest)
     ending = _through(cluster, held, namespace, name, uid, deadline, say, secrets)
-    return Ending(ending.outcome, ending.verdict, adopted, ending.rc, ending.log, ending.pods)
+    return Ending(ending.outcome, ending.verdict, adopted, ending.exit_code, ending.log, ending.pods)
 
 
 def remove(cluster: Cluster, held: Held, job: Mapping[str, Any], deadline: Deadline) -> None:
@@ -140,9 +140,9 @@ def _through(
         _read(cluster, namespace, pods, reading, say, secrets)
         if ended:
             return _judged(name, ended, reason, pods, reading)
-        findings = [finding for pod in pods for finding in diagnosis.diagnose(pod, 1)]
+        findings = [finding for pod in pods if not _terminated(pod) for finding in diagnosis.diagnose(pod, 1)]
         fatal = diagnosis.first_fatal(findings)
-        if fatal and not any(_terminated(pod) for pod in pods):
+        if fatal and not reading.texts:
             remove(cluster, held, job, deadline)
             return _ended("not_started", Verdict("fail", f"Job {name} did not start: {fatal}"), reading)
         waiting = "; ".join(map(str, findings))
@@ -176,9 +176,9 @@ def _judged(name: str, ended: str, reason: str, pods: Sequence[Mapping[str, Any]
     return _ended("failed", Verdict("unknown", f"Job {name} failed ({reason}) and its pod is gone"), reading)
 
 
-def _ended(outcome: Outcome, verdict: Verdict, reading: _Reading, rc: int | None = None) -> Ending:
+def _ended(outcome: Outcome, verdict: Verdict, reading: _Reading, exit_code: int | None = None) -> Ending:
     texts = "\n".join(reading.texts.values())
-    return Ending(outcome, verdict, rc=rc, log=texts, pods=tuple(reading.texts))
+    return Ending(outcome, verdict, exit_code=exit_code, log=texts, pods=tuple(reading.texts))
 
 
 def _terminated(pod: Mapping[str, Any]) -> Mapping[str, Any]:

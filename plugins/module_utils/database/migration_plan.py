@@ -144,7 +144,7 @@ def _resolved(session: DatabaseSession, picture: Picture, made: _Plan) -> None:
     found = picture.migration(name)
     fault = undoing.unresolvable(found, name, resolution, params["confirm"] or "")
     if found and undoing.is_resolved(found, resolution):
-        made.said = f"nothing to do: migration {name} is {found.state} already"
+        made.said = f"nothing to do: migration {name} is {found.state.replace('_', ' ')} already"
         return
     if fault:
         made.faults.append(fault)
