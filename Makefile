@@ -31,7 +31,7 @@ types: ## mypy
 	mypy $(collection)/plugins lab
 
 units: ## unit tests in the checkout
-	python -m pytest tests/unit
+	python -m pytest -n 2 tests/unit
 
 units-collection: ## unit tests of the built collection's parts, as ansible-test runs them
 	python -m tests.tools.ansible_test units
@@ -58,7 +58,8 @@ lab-down: ## take the lab down and see that nothing of it is left
 	python -m pytest -m lab_down tests/lab
 
 integration: ## tests against the lab
-	python -m pytest -m "lab and not lab_down" tests/lab tests/integration
+	python -m pytest -m "lab and not lab_down" tests/lab
+	python -m pytest -m lab -n 3 --dist loadfile tests/integration # they wait most of the time, each file on its own ground
 
 molecule: ## the scenarios of the buttons, against the lab, each from its known state
 	molecule reset --all
