@@ -1,7 +1,7 @@
 # The verbs of development. `./dev VERB` sets up the environment first; inside it, plain `make VERB` works too.
 .DEFAULT_GOAL := help
 .PHONY: help demo test format lint types units units-collection units-newest sanity sanity-newest docs build \
-	lab lab-down integration molecule bench bench-fleet
+	lab lab-down integration molecule bench bench-fleet bench-vacuum
 
 collection := .collections/ansible_collections/linkops/runbooks
 
@@ -70,3 +70,6 @@ bench: ## the button side by side with kubectl and kubernetes.core, against the 
 
 bench-fleet: ## the restart of 100 services beside kubectl, and a namespace full of foreign pods; brings up its own lab
 	python -m tests.benchmarks fleet --write
+
+bench-vacuum: ## a vacuum and an index build beside the bare statements, and the plan for 1,000 tables
+	PYTHONPATH=.collections python -m tests.benchmarks vacuum --write

@@ -25,7 +25,7 @@ from .deadline import Deadline
 from .errors import Fault, OperatorError
 from .holding import Hold, held
 from .verdict import Status, Verdict, worst
-from .wording import counted, duration, share
+from .wording import duration, share
 
 _SAY_SECONDS = 10.0
 #: How long the drop of what a failed build left may take; it waits for the same transactions as the build.
@@ -68,7 +68,7 @@ def index(call: Call) -> dict[str, Any]:
         if refused:
             raise OperatorError(refused)
         for step in steps:
-            if step.act != "none":
+            if call.check_mode and step.act != "none":
                 call.say(f"{step.shown}: {step.act}: {step.reason}")
         run = Run(session, hold, Deadline(params["max_minutes"] * 60))
         for step in steps:
@@ -344,8 +344,9 @@ def _result(run: Run) -> dict[str, Any]:
         for turn in acting
         if call.check_mode or turn.changed
     )
-    idle = counted(sum(turn.step.act == "none" for turn in turns), "index").replace("indexs", "indexes")
-    parts = [f"{'Would ' if call.check_mode else ''}{done}" if done else "Nothing to do", f"{idle} as declared"]
+    whole = sum(turn.step.act == "none" for turn in turns)
+    parts = [f"{'Would ' if call.check_mode else ''}{done}" if done else "Nothing to do" if verdict.passed else ""]
+    parts += [f"{whole} {'index' if whole == 1 else 'indexes'} as declared"] * bool(whole)
     return {
         "changed": changed,
         "verdict": verdict.as_result(),
@@ -355,7 +356,7 @@ def _result(run: Run) -> dict[str, Any]:
             "before": "".join(f"{turn.step.shown}: {turn.step.reason}\n" for turn in acting),
             "after": "".join(f"{turn.step.shown}: {turn.step.act}\n" for turn in acting),
         },
-        "msg": "; ".join(parts if verdict.passed else [*parts[bool(not done) :], verdict.reason]),
+        "msg": "; ".join(filter(None, [*parts, "" if verdict.passed else verdict.reason])),
     }
 
 

@@ -101,7 +101,7 @@ def vacuum(call: Call) -> dict[str, Any]:
         seconds = params["max_minutes"] * 60
         if closes:
             seconds = min(seconds, (closes - current.now).total_seconds())
-        for decision in [each for each in decisions if each.act != "none"][:_LINES]:
+        for decision in [each for each in decisions if each.act != "none"][:_LINES] if call.check_mode else []:
             call.say(f"{decision.table.shown}: {decision.act}: {decision.why}")
         run = Run(session, hold, limits, Deadline(seconds))
         if call.check_mode:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..wording import duration
+from ..wording import counted, duration
 
 #: A holder whose age in time is unknown counts as old from this many transactions on.
 OLD_TRANSACTIONS = 100_000
@@ -34,7 +34,7 @@ class Holder:
     def sentence(self) -> str:
         """The holder and its age."""
         age = "" if self.seconds is None else f"for {duration(self.seconds)}, "
-        return f"{self.name} holds a snapshot {age}{self.transactions} transactions old"
+        return f"{self.name} holds a snapshot {age}{counted(self.transactions, 'transaction')} old"
 
     def is_old(self, old_seconds: float) -> bool:
         """Whether it is more than a statement that passes; what nothing was written after holds nothing back."""
