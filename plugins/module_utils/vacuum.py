@@ -135,7 +135,7 @@ def _turn(run: Run, decision: Decision) -> Turn:
     started = time.monotonic()
     changed = False
     try:
-        for _ in range(2):  # an analysis may find the dead rows that the statistics did not know
+        for _attempt in range(2):  # an analysis may find the dead rows that the statistics did not know
             before = upkeep.look(run.session.database, decision.table.oid)
             table = before.of(decision.table.oid)
             if table is None:

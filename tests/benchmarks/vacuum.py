@@ -92,8 +92,8 @@ def _section(seconds: dict[str, list[float]], rounds: int) -> str:
 
 {page.setting(rounds)} A table of {ROWS:,} rows, half of
 them dead, is vacuumed and analyzed; an index of two columns is built on it. The modules look before and after, act in a
-session of their own, follow the progress, and prove by the server's own count that it was done. The server is one of the
-lab's binaries; the start of Ansible is not counted.
+session of their own, follow the progress, and prove by the server's own count that it was done. The server runs from
+the lab's binaries; the start of Ansible is not counted.
 
 {page.seconds_table(seconds)}
 

@@ -35,7 +35,7 @@ class Window:
 
     def opens(self, now: datetime) -> datetime:
         """When it opens next after C(now)."""
-        return min(start for start, _ in self._around(now) if start > now)
+        return min(start for start, _end in self._around(now) if start > now)
 
     def _around(self, now: datetime) -> list[tuple[datetime, datetime]]:
         today = now.astimezone(self.zone).date()
@@ -76,7 +76,7 @@ def _days(text: str | None) -> frozenset[int]:
         return frozenset(range(7))
     found: set[int] = set()
     for part in text.lower().split(","):
-        first, _, last = part.partition("-")
+        first, _dash, last = part.partition("-")
         begin, end = _DAYS.index(first), _DAYS.index(last or first)
         found.update((begin + step) % 7 for step in range((end - begin) % 7 + 1))
     return frozenset(found)

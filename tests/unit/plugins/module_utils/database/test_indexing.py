@@ -120,7 +120,7 @@ def test_leftovers_are_mended_by_what_they_are() -> None:
 
 def test_two_leftovers_of_one_index_rebuild_it_once() -> None:
     left = [row(oid=number, valid=False, name=f"by_status_ccnew{number}") for number in (11, 12)]
-    assert [act for act, _ in acts([ROW, *left])].count("reindex") == 1
+    assert [act for act, _name in acts([ROW, *left])].count("reindex") == 1
 
 
 def test_a_long_name_was_cut_before_its_suffix() -> None:
@@ -144,12 +144,12 @@ def test_a_long_name_was_cut_before_its_suffix() -> None:
     ],
 )
 def test_a_wrong_declaration_is_said(entry: dict[str, Any], said: str) -> None:
-    _, faults = indexes.declared([{**ENTRY, **entry}])
+    _found, faults = indexes.declared([{**ENTRY, **entry}])
     assert said in " ".join(fault.message for fault in faults)
 
 
 def test_an_index_is_declared_once() -> None:
-    _, faults = indexes.declared([ENTRY, ENTRY])
+    _found, faults = indexes.declared([ENTRY, ENTRY])
     assert [fault.message for fault in faults] == ["The index by_status is declared twice."]
 
 

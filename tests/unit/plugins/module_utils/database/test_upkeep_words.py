@@ -43,12 +43,12 @@ def test_a_name_without_a_schema_is_the_one_of_the_default_schema() -> None:
 
 
 def test_a_name_that_several_schemas_have_is_ambiguous() -> None:
-    _, (fault,) = names.found(["Job"], THERE, "table", "The database x")
+    _found, (fault,) = names.found(["Job"], THERE, "table", "The database x")
     assert "archive.Job, public.Job" in fault.message
 
 
 def test_a_wrong_name_comes_with_the_right_one() -> None:
-    _, faults = names.found(["quote", "Jop", "zzz"], THERE, "table", "The database x", "public")
+    _found, faults = names.found(["quote", "Jop", "zzz"], THERE, "table", "The database x", "public")
     assert ['There is "Quote"' in faults[0].remedy, '"Job"' in faults[1].remedy] == [True, True]
     assert "There are" in faults[2].remedy
     assert [fault.reason for fault in faults] == ["no_such_table"] * 3
