@@ -31,6 +31,7 @@ PACKAGES = {
     "prometheus": "prometheus",
     "promtool": "prometheus",
     "docker-registry": "docker-registry",
+    "podman": "podman",
     "debootstrap": "debootstrap",
 }
 # services that Debian would start by itself, beside the lab's own

@@ -1,0 +1,204 @@
+# Copyright: (c) 2026, linkops.runbooks contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Restarts of a real server: by RDS's API, by a container engine, and what is not interrupted unasked."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto.rds.models import RDSBackend
+from moto.server import ThreadedMotoServer
+
+from ansible_collections.linkops.runbooks.plugins.module_utils.shell import perform
+from lab.component import UNPRIVILEGED
+from lab.site import Lab
+from tests.integration.harness.engine import engine
+from tests.integration.harness.postgres import Server, TestDatabase, server
+from tests.integration.harness.stores import until
+
+REGION = "us-east-1"
+
+
+@pytest.fixture(scope="module")
+def postgres(lab: Lab) -> Iterator[Server]:
+    """A server that may be restarted."""
+    with server(lab) as made:
+        yield made
+
+
+@pytest.fixture
+def shop(postgres: Server) -> TestDatabase:
+    """A database in it, with the right to see what others do."""
+    made = postgres.database("shop")
+    made.sql(f'GRANT pg_read_all_stats TO "{made.user}"', superuser=True)
+    return made
+
+
+@pytest.fixture(scope="module")
+def rds(postgres: Server) -> Iterator[dict[str, str]]:
+    """RDS's API spoken by moto, where a reboot restarts the real server; the environment that leads to it."""
+    mocked = RDSBackend.reboot_db_instance
+
+    def reboot(self: RDSBackend, db_instance_identifier: str) -> Any:
+        postgres.restart()
+        return mocked(self, db_instance_identifier)
+
+    patched = pytest.MonkeyPatch()
+    patched.setattr(RDSBackend, "reboot_db_instance", reboot)
+    speaking = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    speaking.start()
+    host, port = speaking.get_host_and_port()
+    endpoint = f"http://{host}:{port}"
+    session = boto3.Session(aws_access_key_id="lab", aws_secret_access_key="lab", region_name=REGION)
+    session.client("rds", endpoint_url=endpoint).create_db_instance(
+        DBInstanceIdentifier="shop", DBInstanceClass="db.t3.micro", Engine="postgres", MasterUsername="postgres",
+        MasterUserPassword="canary-canary", AllocatedStorage=10,
+    )  # fmt: skip
+    yield {"AWS_ENDPOINT_URL": endpoint, "AWS_ACCESS_KEY_ID": "lab", "AWS_SECRET_ACCESS_KEY": "lab"}
+    speaking.stop()
+    patched.undo()
+
+
+def pressed(
+    shop: TestDatabase, environment: dict[str, str], check_mode: bool = False, **options: Any
+) -> dict[str, Any]:
+    """What the module says."""
+    module, call = shop.call("database_restart", check_mode, **{"deadline_seconds": 60, "fresh_minutes": 0, **options})
+    call.environment = environment
+    return {**perform(module.operation, call, (shop.password,)), "warnings": call.warnings}
+
+
+def test_an_instance_is_rebooted_once(shop: TestDatabase, rds: dict[str, str]) -> None:
+    told = {"method": "rds", "rds_instance": "shop", "rds_region": REGION}
+    with contextlib.closing(shop.open(application="servicelink-api")):
+        refused = pressed(shop, rds, **told)
+        assert refused["reason"] == "unconfirmed", refused
+        assert "1 session (1 x servicelink-api) end, 0 of them in a transaction" in refused["msg"]
+        planned = pressed(shop, rds, check_mode=True, confirm="shop", **told)
+        assert planned["changed"], planned
+        done = pressed(shop, rds, confirm="shop", **told)
+    assert done.get("failed") is None, done
+    assert done["changed"], done
+    assert done["started"] > planned["started"]
+    again = pressed(shop, rds, confirm="shop", **{**told, "fresh_minutes": 10})
+    assert not again["changed"], again
+    assert "was not restarted: it was started" in again["msg"]
+
+
+def test_a_server_that_is_down_can_be_restarted(postgres: Server, shop: TestDatabase, rds: dict[str, str]) -> None:
+    told = {"method": "rds", "rds_instance": "shop", "rds_region": REGION, "confirm": "shop"}
+    postgres.stop()
+    done = pressed(shop, rds, **told)
+    assert done.get("failed") is None, done
+    assert done["changed"]
+
+
+def test_a_client_that_stays_away_fails_it(shop: TestDatabase, rds: dict[str, str]) -> None:
+    told = {"method": "rds", "rds_instance": "shop", "rds_region": REGION, "confirm": "shop"}
+    said = pressed(shop, rds, clients=["servicelink-api"], **{**told, "deadline_seconds": 6})
+    assert said["failed"], said
+    assert "no session of servicelink-api yet" in said["msg"]
+
+
+def test_what_runs_is_not_interrupted_unasked(shop: TestDatabase, rds: dict[str, str]) -> None:
+    told = {"method": "rds", "rds_instance": "shop", "rds_region": REGION, "confirm": "shop"}
+    with contextlib.closing(shop.open(application="prisma")) as held, held.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(72707369)")
+        refused = pressed(shop, rds, **told)
+        assert refused["reason"] == "work_running", refused
+        assert "A migration (Prisma) is running" in refused["msg"]
+    with contextlib.closing(shop.open(application="pg_dump")):
+        assert "A backup is running" in pressed(shop, rds, **told)["msg"]
+        assert pressed(shop, rds, interrupt=True, **told).get("changed")
+
+
+def test_bad_input_is_said_in_a_sentence(shop: TestDatabase, rds: dict[str, str]) -> None:
+    told = {"method": "rds", "rds_instance": "other", "rds_region": REGION, "confirm": "shop"}
+    said = pressed(shop, rds, **told)
+    assert said["reason"] == "rds_refused", said
+    assert "other" in said["msg"]
+    assert "database_rds_instance" in pressed(shop, rds, method="rds", confirm="shop")["msg"]
+    wrong = pressed(shop, rds, **{**told, "login_password": "wrong-canary"})
+    assert wrong["reason"] == "password_wrong", wrong
+    gone = pressed(shop, {}, method="container", container="db", container_socket="unix:///nowhere", confirm="shop")
+    assert gone["reason"] == "engine_refused", gone
+
+
+def test_a_container_is_restarted(lab: Lab) -> None:
+    """The server runs in a container of Podman, which speaks Docker's API."""
+    with server(lab) as postgres, engine() as podman:
+        shop = postgres.database("shop")
+        postgres.stop()
+        user = pwd.getpwnam(UNPRIVILEGED)
+        settings = ["-c", f"port={postgres.port}", "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]
+        settings += ["-c", f"unix_socket_directories={postgres.home}"]
+        podman.start(
+            "db", f"{user.pw_uid}:{user.pw_gid}", [postgres.home, lab.cache],
+            [str(postgres.programs / "postgres"), "-D", str(postgres.home / "data"), *settings], "SIGINT",
+        )  # fmt: skip
+        told = {"method": "container", "container": "db", "container_socket": podman.socket, "confirm": "shop"}
+        first = pressed(shop, dict(os.environ), **told)
+        assert first.get("failed") is None, first
+        assert first["changed"]
+        assert shop.sql("SELECT 1") == [(1,)]
+        assert first["warnings"] == []
+        absent = pressed(shop, dict(os.environ), **{**told, "container": "other"})
+        assert absent["reason"] == "no_such_container", absent
+
+
+def test_what_something_else_restarted_is_proved(postgres: Server, shop: TestDatabase) -> None:
+    planned = pressed(shop, {}, check_mode=True, method="elsewhere", confirm="shop")
+    told = {"method": "elsewhere", "state": "proved", "started": planned["started"]}
+    before = pressed(shop, {}, **{**told, "deadline_seconds": 2})
+    assert before["reason"] == "not_back", before
+    assert "the one from before" in before["msg"]
+    postgres.restart()
+    assert pressed(shop, {}, **told)["verdict"]["status"] == "pass"
+
+
+def test_a_server_that_crashes_in_a_backup_and_in_a_restore(
+    lab: Lab, postgres: Server, shop: TestDatabase, tmp_path: Path
+) -> None:
+    """Nothing is lost, what is said is true, and the next run converges."""
+    shop.sql("CREATE TABLE job AS SELECT n AS id FROM generate_series(1, 400) n")
+    kept = {"directory": str(tmp_path / "kept"), "client_directory": str(postgres.programs), "reserve_bytes": 0}
+    results: list[dict[str, Any]] = []
+
+    def crash_during(module: str, condition: str, **options: Any) -> dict[str, Any]:
+        running = threading.Thread(target=lambda: results.append(shop.operate(module, **options)))
+        running.start()
+        until(lambda: shop.sql(condition, superuser=True)[0][0], f"{module} works")
+        postgres.restart()
+        running.join(60)
+        return results[-1]
+
+    waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    with contextlib.closing(shop.open()) as held, held.cursor() as cursor:
+        cursor.execute("BEGIN; LOCK TABLE job IN ACCESS EXCLUSIVE MODE")
+        said = crash_during("database_backup", waits, **kept)
+    assert said["reason"] in ("connection_lost", "not_ready", "refused"), said
+    assert list((tmp_path / "kept").glob("shop-*")) == []
+    assert shop.operate("database_backup", **kept)["changed"]
+    shop.sql("DELETE FROM job WHERE id > 7")
+    (name,) = [each.name for each in (tmp_path / "kept").glob("shop-*")]
+    wanted = {
+        **kept, "database": "shop", "backup": name, "confirm": "shop",
+        "login_user": "postgres", "login_password": postgres.password,
+    }  # fmt: skip
+    making = "SELECT count(*) FROM pg_database WHERE datname = 'shop_restoring'"
+    said = crash_during("database_restore", making, **wanted)
+    assert said["failed"], said
+    assert shop.sql("SELECT count(*) FROM job") == [(7,)]
+    done = shop.operate("database_restore", **wanted)
+    assert done.get("changed"), done
+    assert shop.sql("SELECT count(*) FROM job") == [(400,)]
+    shop.sql(f'DROP DATABASE "{done["set_aside"]}" WITH (FORCE)', superuser=True)
