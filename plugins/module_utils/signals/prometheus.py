@@ -159,5 +159,5 @@ def trend_verdict(
 
 def _pattern(pod: str) -> str:
     """The names of a pod and its siblings: a ReplicaSet's end in letters and digits, a StatefulSet's in a number."""
-    stem, _, last = pod.rpartition("-")
+    stem, _dash, last = pod.rpartition("-")
     return f"{stem}-[0-9]+" if last.isdigit() else f"{stem}-[a-z0-9]+"
