@@ -118,7 +118,8 @@ def checkup(call: Call) -> dict[str, Any]:
         for name, result in results.items()
         if isinstance(result, dict)
     }
-    return {**told, "results": kept}
+    # Not "results", which Ansible keeps for loops.
+    return {**told, "checked": kept}
 
 
 def _call(call: Call, spec: Arguments, name: str, given: Mapping[str, Any]) -> Call:

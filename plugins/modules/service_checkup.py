@@ -71,7 +71,7 @@ verdict:
   description: The worst of all lines.
   returned: success
   type: dict
-results:
+checked:
   description: What else each module returned, by its name; a check that could not be made is not there.
   returned: success
   type: dict

@@ -72,7 +72,7 @@ def test_a_check_that_cannot_be_made_is_unknown_and_the_others_stand(replace: Re
     ]  # fmt: skip
     assert "KeyError" in result["lines"][2]["reason"]
     assert result["verdict"]["status"] == "unknown"
-    assert set(result["results"]) == {"workload_vitals"}
+    assert set(result["checked"]) == {"workload_vitals"}
 
 
 def test_a_workload_that_is_not_there_is_one_sentence(replace: Replace) -> None:
