@@ -23,6 +23,8 @@ from lab.component import UNPRIVILEGED
 from lab.site import Lab
 from tests.integration.harness.engine import engine
 from tests.integration.harness.postgres import Server, TestDatabase, server
+from tests.integration.harness.pressing import Press
+from tests.integration.harness.services import Services
 from tests.integration.harness.stores import until
 
 REGION = "us-east-1"
@@ -202,3 +204,26 @@ def test_a_server_that_crashes_in_a_backup_and_in_a_restore(
     assert done.get("changed"), done
     assert shop.sql("SELECT count(*) FROM job") == [(400,)]
     shop.sql(f'DROP DATABASE "{done["set_aside"]}" WITH (FORCE)', superuser=True)
+
+
+def test_the_button(
+    lab: Lab, postgres: Server, shop: TestDatabase, rds: dict[str, str], service: Services, press: Press, tmp_path: Path
+) -> None:
+    (tmp_path / "secret").write_text(shop.password)
+    api = service(
+        ["v1.2.0"], node_port=True, database_host="127.0.0.1", database_port=postgres.port, database_name="shop",
+        database_user=shop.user, database_password_file=str(tmp_path / "secret"), database_password_key="",
+        database_restart_method="rds", database_rds_instance="shop", database_rds_region=REGION,
+    )  # fmt: skip
+    refused = press("restart_database", api, environment=rds, fresh_minutes=0)
+    assert refused.rc != 0
+    assert "-e confirm=shop" in refused.failure()
+    started = shop.sql("SELECT pg_postmaster_start_time()")
+    pressed = press("restart_database", api, environment=rds, fresh_minutes=0, confirm="shop", reason="stuck")
+    assert pressed.rc == 0, pressed.output
+    assert "restarted, answers again" in pressed.closing()
+    assert "all 2 endpoints are healthy" in pressed.closing()
+    assert shop.sql("SELECT pg_postmaster_start_time()") > started
+    again = press("restart_database", api, environment=rds, confirm="shop")
+    assert again.rc == 0, again.output
+    assert "was not restarted: it was started" in again.closing()
