@@ -131,7 +131,7 @@ def refused(standing: Standing, act: str, confirm: str | None) -> list[Fault]:
 
 def setting(text: str) -> tuple[str, list[str]]:
     """Name and values of a setting as pg_db_role_setting has it; lists of names are taken apart."""
-    name, _, value = text.partition("=")
+    name, value = text.partition("=")[::2]
     if name.lower() not in _LISTS:
         return name, [value]
     values: list[str] = []
