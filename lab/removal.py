@@ -28,6 +28,12 @@ DEVICE_PLUGINS = Path("/var/lib/kubelet/device-plugins")
 
 def remove(lab: Lab, say: Callable[[str], None]) -> None:
     """Take the whole lab away. Raises LabError naming what could not be removed; the rest is gone then."""
+    if lab.port_offset and not lab.shape.rootless:
+        # cgroup, address and packet rules are the machine's own: taking them would end the lab of the usual ports
+        raise LabError(
+            f"{lab.state} holds no lab without root, and only such a lab has other ports: nothing was taken down. "
+            "Correct LINKOPS_LAB_STATE, or unset LINKOPS_LAB_PORT_OFFSET to take down the lab of this machine."
+        )
     if lab.shape.rootless:  # it has nothing but processes and files; the rest may be another lab's
         for name in component.recorded(lab):
             component.stop(lab, name)

@@ -5,7 +5,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
+from lab import cgroups, removal
 from lab.removal import without_kube_chains
+from lab.site import Lab, LabError
 
 RULES = """\
 -P INPUT ACCEPT
@@ -35,3 +41,12 @@ def test_kube_chains_go_with_the_rules_that_lead_there() -> None:
 def test_rules_of_others_are_left_alone() -> None:
     others = [rule for rule in RULES if "KUBE" not in rule]
     assert without_kube_chains("nat", others) == ""
+
+
+def test_a_lab_on_other_ports_that_is_not_there_takes_no_other_one_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A wrong LINKOPS_LAB_STATE must not reach the cgroup that all labs with a real node share."""
+    monkeypatch.setattr(cgroups, "remove", lambda: pytest.fail("the machine's cgroup was taken"))
+    with pytest.raises(LabError, match="nothing was taken down"):
+        removal.remove(Lab(state=tmp_path / "absent", cache=tmp_path, port_offset=5000), lambda _: None)
