@@ -91,7 +91,10 @@ def find(server_major: int, directory: str | None, path: str) -> Programs:
 
 @contextlib.contextmanager
 def environment(target: Target, database: str, base: Mapping[str, str]) -> Iterator[dict[str, str]]:
-    """The variables of a program that shall reach the target's server; the password is in a file that only we read."""
+    """The variables of a program that shall reach the target's server.
+
+    The password is in a file in memory that only this user reads, and that goes with this process however it ends.
+    """
     kept = {name: value for name, value in base.items() if not name.startswith("PG")}
     given = {variable: target.keywords[word] for word, variable in _VARIABLES.items() if word in target.keywords}
     given |= {"PGDATABASE": database, "PGAPPNAME": APPLICATION, "PGCONNECT_TIMEOUT": "10", "LC_ALL": "C"}
@@ -99,12 +102,14 @@ def environment(target: Target, database: str, base: Mapping[str, str]) -> Itera
     if not secret:
         yield {**kept, **given}
         return
-    with tempfile.TemporaryDirectory(prefix="linkops-") as private:  # 0700
-        file = Path(private) / "pgpass"
-        file.touch(mode=0o600)
-        escaped = re.sub(r"([:\\])", r"\\\1", secret)
-        file.write_text(f"*:*:*:*:{escaped}\n", encoding="utf-8")
-        yield {**kept, **given, "PGPASSFILE": str(file)}
+    escaped = re.sub(r"([:\\])", r"\\\1", secret)
+    handle = os.memfd_create("pgpass")
+    try:
+        os.fchmod(handle, 0o600)  # libpq wants no less
+        os.write(handle, f"*:*:*:*:{escaped}\n".encode())
+        yield {**kept, **given, "PGPASSFILE": f"/proc/{os.getpid()}/fd/{handle}"}
+    finally:
+        os.close(handle)
 
 
 def run(

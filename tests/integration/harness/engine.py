@@ -71,7 +71,7 @@ def engine() -> Iterator[Engine]:
             time.sleep(0.05)
         yield made
     finally:
+        made.run("rm", "--all", "--force", "--time=0")
         service.terminate()
         service.wait()
-        made.run("rm", "--all", "--force", "--time=0")
         shutil.rmtree(home, ignore_errors=True)

@@ -59,7 +59,7 @@ def test_the_password_is_in_a_private_file_which_is_gone_afterwards() -> None:
         file = Path(variables["PGPASSFILE"])
         assert file.read_text() == "*:*:*:*:a\\:b\\\\canary\n"
         assert file.stat().st_mode & 0o777 == 0o600
-    assert not file.parent.exists()
+    assert not file.exists()
 
 
 def test_a_program_that_hangs_is_ended_with_its_children(tmp_path: Path) -> None:
