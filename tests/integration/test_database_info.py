@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import signal
 import sys
 import time
@@ -278,7 +279,8 @@ def test_a_password_is_never_shown(scratch: Scratch, press: Press, tmp_path: Pat
     states = [task.state for task in pressed.tasks]
     assert states == ["ok"] * 4 + ["failed"] * 4, pressed.output
     for here, there in zip(pressed.tasks[::2], pressed.tasks[1::2], strict=True):
-        assert here.result["msg"] == there.result["msg"]
+        told = [re.sub(r"[0-9]+", "N", each.result["msg"]) for each in (here, there)]  # others come and go
+        assert told[0] == told[1]
     assert "runs as a module" in pressed.output
     for canary in (scratch.password, "k3ym4st3r"):
         assert canary not in pressed.output

@@ -173,6 +173,8 @@ def test_running_and_then_killed_in_the_middle(scene: Migrated, ask: Callable[..
 def test_someone_holds_the_lock(scene: Migrated, ask: Callable[..., Pressed]) -> None:
     scene.fresh({FIRST: QUOTE})
     with contextlib.closing(scene.connect(application_name="laptop of ann")) as connection:
+        # Prisma's own patience is 10 s; the role's lock_timeout would end its wait before that.
+        connection.cursor().execute(f'ALTER ROLE servicelink IN DATABASE "{scene.database}" RESET lock_timeout')
         connection.cursor().execute("SELECT pg_advisory_lock(%s)", (LOCK,))
         refused = scene.prisma("deploy")
         assert "P1002" in refused.stdout + refused.stderr

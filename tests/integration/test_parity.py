@@ -121,7 +121,7 @@ def test_each_way_gives_the_same_results(press: Press, ways: list[Service], tmp_
     assert pressed.rc == 0, pressed.output
     here, there, later = (told(pressed, service.name) for service in ways)
     assert len(here) == len(tasks)
-    assert [each["state"] for each in here].count("failed") == 10
+    assert [each["state"] == "failed" for each in here] == ["ignore_errors" in task for task in tasks]
     for mine, module, background in zip(here, there, later, strict=True):
         assert module == mine
         assert background == mine
