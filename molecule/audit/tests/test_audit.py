@@ -21,6 +21,6 @@ def test_all_runs_passed_and_are_one_chain(host: Host) -> None:
     runs = sorted(path for path in folder.iterdir() if path.is_dir())
     lines = [json.loads(line) for run in runs for line in (run / "record.jsonl").read_text().splitlines()]
     assert len(runs) == 3
-    assert [each["status"] for each in lines if each["event"] == "closed"] == ["pass"] * 3
+    assert [each["data"]["status"] for each in lines if each["event"] == "closed"] == ["pass"] * 3
     assert all(after["previous"] == before["hash"] for before, after in itertools.pairwise(lines))
     assert all(host.file(str(run)).mode == 0o700 for run in runs)

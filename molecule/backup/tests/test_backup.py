@@ -44,7 +44,7 @@ def test_pg_restore_reads_it(host: Host, backups: list[Path]) -> None:
 def test_both_drills_passed() -> None:
     records = sorted(Path(os.environ["LINKOPS_RECORDS"], "lab", "credlink-api").glob("*-backup/record.jsonl"))
     drills = [
-        entry["verdict"]["status"]
+        entry["data"]["verdict"]["status"]
         for record in records
         for entry in map(json.loads, record.read_text().splitlines())
         if entry["event"] == "drill"

@@ -46,5 +46,5 @@ def test_both_indexes_are_valid_and_mean_what_the_runbook_says(host: Host) -> No
 
 def test_the_second_run_wrote_nothing(runs: list[list[dict[str, Any]]]) -> None:
     """The first run rebuilt one and built the other."""
-    written = [[line["what"] for line in run if line["event"] == "write"] for run in runs]
+    written = [[line["data"]["what"] for line in run if line["event"] == "write"] for run in runs]
     assert written[:2] == [["rebuild", "create"], []]

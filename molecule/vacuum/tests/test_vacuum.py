@@ -43,6 +43,6 @@ def test_the_table_has_no_dead_rows(host: Host) -> None:
 def test_it_was_vacuumed_once_and_the_second_run_wrote_nothing(runs: list[list[dict[str, Any]]]) -> None:
     """The first run names what it did and why; the second one did nothing."""
     written = [[line for line in run if line["event"] == "write"] for run in runs]
-    assert ['"Quote"' in [line["table"] for line in lines] for lines in written] == [True, False]
+    assert ['"Quote"' in [line["data"]["table"] for line in lines] for lines in written] == [True, False]
     assert written[1] == []
-    assert [run[-1]["status"] for run in runs] == ["pass", "pass"]
+    assert [run[-1]["data"]["status"] for run in runs] == ["pass", "pass"]
