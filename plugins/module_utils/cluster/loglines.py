@@ -34,6 +34,11 @@ _CONTROL = {code: f"\\x{code:02x}" for code in [*range(32), *range(127, 160)] if
 _COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
+#: Moment, pod, container, whether of its present life, number: what lines are sorted by.
+Order = tuple[int, str, str, bool, int]
+OLDEST: Order = (0, "", "", False, 0)
+
+
 @dataclass(frozen=True)
 class Line:
     """One line as it was read. C(moment) are nanoseconds since the epoch that never go back within a container."""
@@ -47,7 +52,7 @@ class Line:
     hidden: bool = False
 
     @property
-    def order(self) -> tuple[int, str, str, bool, int]:
+    def order(self) -> Order:
         """By time; where clocks tie by pod and container, and never against the order of a container's own lines."""
         place = self.place
         return self.moment, place.pod, place.container, not place.previous, self.number
@@ -108,6 +113,7 @@ class Reader:
         self._wanted = re.compile(self.pattern)
         self._line = Head(LONGEST_LINE_BYTES + LINE_BYTES)
         self._last = (0, "")
+        self.cut = OLDEST
         self._kept_bytes = 0
         self._key_lines = 0
 
@@ -153,27 +159,33 @@ class Reader:
         self.lines.append(line)
         self._kept_bytes += line.cost
         while self._kept_bytes > self.most_bytes and len(self.lines) > 1:
-            self._kept_bytes -= self.lines.popleft().cost
+            oldest = self.lines.popleft()
+            self.cut = oldest.order
+            self._kept_bytes -= oldest.cost
             self.dropped += 1
 
 
 @dataclass(frozen=True)
 class Merged:
-    """Lines of all containers in order, and how many older ones a bound left out."""
+    """Lines of all containers in order, and how many older ones a bound left out; C(cut) is the newest of those."""
 
     lines: Sequence[Line] = ()
     dropped: int = 0
+    cut: Order = OLDEST
 
     def joined(self, reader: Reader, most_bytes: int) -> Merged:
-        """With another container's lines. What is dropped now would be dropped at the end as well."""
-        lines = sorted([*self.lines, *reader.lines], key=lambda line: line.order)
+        """With another container's lines. What is older than a dropped line is dropped too, so that no gap is left."""
+        cut = max(self.cut, reader.cut)
+        every = [*self.lines, *reader.lines]
+        lines = sorted((line for line in every if line.order > cut), key=lambda line: line.order)
         cost, kept = 0, 0
         for line in reversed(lines):
             cost += line.cost
             if cost > most_bytes and kept:
+                cut = line.order
                 break
             kept += 1
-        return Merged(lines[len(lines) - kept :], self.dropped + reader.dropped + len(lines) - kept)
+        return Merged(lines[len(lines) - kept :], self.dropped + reader.dropped + len(every) - kept, cut)
 
     def as_result(self, pattern: str, secrets: Iterable[str]) -> list[dict[str, Any]]:
         """The lines as the module returns them. The pattern finds what is shown, never what is hidden."""
