@@ -65,6 +65,8 @@ molecule: ## the scenarios of the buttons, against the lab, each from its known 
 	molecule reset --all
 	molecule test --all
 
+bench bench-fleet bench-vacuum: export PYTHONPATH := .collections
+
 bench: ## the button side by side with kubectl and kubernetes.core, against the lab; writes docs/benchmarks.md
 	python -m tests.benchmarks rollback --write
 
@@ -72,4 +74,4 @@ bench-fleet: ## the restart of 100 services beside kubectl, and a namespace full
 	python -m tests.benchmarks fleet --write
 
 bench-vacuum: ## a vacuum and an index build beside the bare statements, and the plan for 1,000 tables
-	PYTHONPATH=.collections python -m tests.benchmarks vacuum --write
+	python -m tests.benchmarks vacuum --write

@@ -250,7 +250,9 @@ def _asked(folder: Path) -> Programs | None:
     if not (program.is_file() and os.access(program, os.X_OK) and (folder / "pg_restore").is_file()):
         return None
     try:
-        answer = subprocess.run([str(program), "--version"], capture_output=True, timeout=_VERSION_SECONDS, check=True)
+        answer = subprocess.run(  # pylint: disable=ansible-bad-function # as in lint.py
+            [str(program), "--version"], capture_output=True, timeout=_VERSION_SECONDS, check=True
+        )
     except (OSError, subprocess.SubprocessError):
         return None
     found = re.search(rb"\(PostgreSQL\) (\d[\w.]*)", answer.stdout)
