@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Documentation of the options C(BACKUP) in C(module_utils/database/arguments.py)."""
+"""Documentation of the options C(BACKUP), C(MAKING) and C(READING) in C(module_utils/database/arguments.py)."""
 
 from __future__ import annotations
 
@@ -34,4 +34,34 @@ options:
     default: 60
 requirements:
   - PostgreSQL's client programs, not older than the server
+"""
+
+    # Of what takes a backup.
+    MAKING = r"""
+options:
+  compress:
+    description:
+      - The compression, as C(pg_dump --compress) takes it, such as V(zstd:3) or V(none).
+    type: str
+    default: gzip
+  reserve_bytes:
+    description:
+      - So much stays free on the disk. A backup is ended, and removed, before it takes more.
+    type: int
+    default: 1073741824
+"""
+
+    # Of what makes a database of one.
+    READING = r"""
+options:
+  backup:
+    description:
+      - The backup's name, or V(newest).
+    type: str
+    default: newest
+  maintenance_db:
+    description:
+      - The database of the server to connect to instead of O(login_db).
+    type: str
+    default: postgres
 """

@@ -22,6 +22,7 @@ extends_documentation_fragment:
   - linkops.runbooks.attributes
   - linkops.runbooks.database
   - linkops.runbooks.backup
+  - linkops.runbooks.backup.making
 options:
   format:
     description:
@@ -30,10 +31,6 @@ options:
     type: str
     choices: [directory, custom]
     default: directory
-  compress:
-    description: The compression, as C(pg_dump --compress) takes it, such as V(zstd:3) or V(none).
-    type: str
-    default: gzip
   fresh_minutes:
     description: A backup that is younger is enough.
     type: float
@@ -46,10 +43,6 @@ options:
     description: Older backups are kept for so long.
     type: float
     default: 14
-  reserve_bytes:
-    description: So much stays free on the disk. The backup is ended, and removed, before it takes more.
-    type: int
-    default: 1073741824
 attributes:
   idempotent:
     support: partial
@@ -122,7 +115,7 @@ expired:
 
 from ansible_collections.linkops.runbooks.plugins.module_utils.backup import backup
 from ansible_collections.linkops.runbooks.plugins.module_utils.cluster.arguments import RUN
-from ansible_collections.linkops.runbooks.plugins.module_utils.database.arguments import BACKUP, DATABASE
+from ansible_collections.linkops.runbooks.plugins.module_utils.database.arguments import BACKUP, DATABASE, MAKING
 from ansible_collections.linkops.runbooks.plugins.module_utils.shell import Module
 
 MODULE = Module(
@@ -130,13 +123,12 @@ MODULE = Module(
     arguments={
         **DATABASE,
         **BACKUP,
+        **MAKING,
         **RUN,
         "format": {"type": "str", "choices": ["directory", "custom"], "default": "directory"},
-        "compress": {"type": "str", "default": "gzip"},
         "fresh_minutes": {"type": "float", "default": 0},
         "keep": {"type": "int", "default": 7},
         "keep_days": {"type": "float", "default": 14},
-        "reserve_bytes": {"type": "int", "default": 1 << 30},
     },
 )
 

@@ -21,19 +21,12 @@ extends_documentation_fragment:
   - linkops.runbooks.attributes
   - linkops.runbooks.database
   - linkops.runbooks.backup
+  - linkops.runbooks.backup.reading
 options:
   database:
     description: The database whose backup is tried.
     type: str
     required: true
-  backup:
-    description: The backup's name, or V(newest).
-    type: str
-    default: newest
-  maintenance_db:
-    description: The database of the server to connect to instead of O(login_db).
-    type: str
-    default: postgres
 attributes:
   idempotent:
     details: It leaves nothing changed.
@@ -99,7 +92,7 @@ seconds:
 """
 
 from ansible_collections.linkops.runbooks.plugins.module_utils.cluster.arguments import RUN
-from ansible_collections.linkops.runbooks.plugins.module_utils.database.arguments import BACKUP, DATABASE
+from ansible_collections.linkops.runbooks.plugins.module_utils.database.arguments import BACKUP, DATABASE, READING
 from ansible_collections.linkops.runbooks.plugins.module_utils.drill import drill
 from ansible_collections.linkops.runbooks.plugins.module_utils.shell import Module
 
@@ -108,10 +101,9 @@ MODULE = Module(
     arguments={
         **DATABASE,
         **BACKUP,
+        **READING,
         **RUN,
         "database": {"type": "str", "required": True},
-        "backup": {"type": "str", "default": "newest"},
-        "maintenance_db": {"type": "str", "default": "postgres"},
     },
 )
 

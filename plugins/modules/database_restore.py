@@ -22,15 +22,13 @@ extends_documentation_fragment:
   - linkops.runbooks.attributes
   - linkops.runbooks.database
   - linkops.runbooks.backup
+  - linkops.runbooks.backup.making
+  - linkops.runbooks.backup.reading
 options:
   database:
     description: The database to replace.
     type: str
     required: true
-  backup:
-    description: The backup's name, or V(newest).
-    type: str
-    default: newest
   state:
     description: V(restored) puts the backup in place, V(returned) what the last restore set aside.
     type: str
@@ -53,18 +51,6 @@ options:
     type: str
     choices: [directory, custom]
     default: directory
-  compress:
-    description: Its compression.
-    type: str
-    default: gzip
-  reserve_bytes:
-    description: So much stays free on the disk that it is written to.
-    type: int
-    default: 1073741824
-  maintenance_db:
-    description: The database of the server to connect to instead of O(login_db).
-    type: str
-    default: postgres
 """
 
 EXAMPLES = r"""
@@ -144,7 +130,12 @@ seconds:
 """
 
 from ansible_collections.linkops.runbooks.plugins.module_utils.cluster.arguments import RUN
-from ansible_collections.linkops.runbooks.plugins.module_utils.database.arguments import BACKUP, DATABASE
+from ansible_collections.linkops.runbooks.plugins.module_utils.database.arguments import (
+    BACKUP,
+    DATABASE,
+    MAKING,
+    READING,
+)
 from ansible_collections.linkops.runbooks.plugins.module_utils.restore import restore
 from ansible_collections.linkops.runbooks.plugins.module_utils.shell import Module
 
@@ -153,17 +144,15 @@ MODULE = Module(
     arguments={
         **DATABASE,
         **BACKUP,
+        **MAKING,
+        **READING,
         **RUN,
         "database": {"type": "str", "required": True},
-        "backup": {"type": "str", "default": "newest"},
         "state": {"type": "str", "choices": ["restored", "returned"], "default": "restored"},
         "confirm": {"type": "str"},
         "again": {"type": "bool", "default": False},
         "safety_backup": {"type": "bool", "default": True},
         "format": {"type": "str", "choices": ["directory", "custom"], "default": "directory"},
-        "compress": {"type": "str", "default": "gzip"},
-        "reserve_bytes": {"type": "int", "default": 1 << 30},
-        "maintenance_db": {"type": "str", "default": "postgres"},
     },
 )
 

@@ -49,6 +49,15 @@ BACKUP: Arguments = {
     "jobs": {"type": "int", "default": 2},
     "max_minutes": {"type": "float", "default": 60},
 }
+#: Of those that take one, and of those that make a database of one; parts of the same fragment.
+MAKING: Arguments = {
+    "compress": {"type": "str", "default": "gzip"},
+    "reserve_bytes": {"type": "int", "default": 1 << 30},
+}
+READING: Arguments = {
+    "backup": {"type": "str", "default": "newest"},
+    "maintenance_db": {"type": "str", "default": "postgres"},
+}
 
 #: What M(linkops.runbooks.database_info) takes beside its connection.
 INFO: Arguments = {
