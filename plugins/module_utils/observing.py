@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The operation behind M(linkops.runbooks.prometheus_info), where Prometheus and the way to it in a cluster meet."""
+"""The operations behind M(linkops.runbooks.prometheus_info) and M(linkops.runbooks.prometheus_value).
+
+Prometheus and the way to it in a cluster meet here.
+"""
 
 from __future__ import annotations
 
@@ -75,6 +78,29 @@ def observe(call: Call) -> dict[str, Any]:
     told = lines.told(looked)
     call.journal.note("prometheus", lines=told["lines"])
     return told
+
+
+def value(call: Call) -> dict[str, Any]:
+    """The least value that an instant query finds; where there is none, or nobody answers, it is unknown and why."""
+    query = call.params["query"]
+    found: list[float] = []
+    why = f"Prometheus finds nothing for {query}"
+    try:
+        with _way(call) as get:
+            answer = _asked(get, call.params["url"], prometheus.at_once(query))
+            found = [number for _labels, number in prometheus.values(answer)]
+    except OperatorError as fault:
+        if fault.reason == "input_invalid":
+            raise
+        why = fault.faults[0].message.rstrip(".")
+    verdict = Verdict("pass", f"{query} is {min(found):g}") if found else Verdict("unknown", why)
+    call.journal.note("prometheus_value", query=query, verdict=verdict.as_result())
+    return {
+        "changed": False,
+        "value": min(found, default=None),
+        "verdict": verdict.as_result(),
+        "msg": f"{verdict.status}: {verdict.reason}",
+    }
 
 
 def _pods(call: Call) -> list[str]:

@@ -63,6 +63,31 @@ options:
   accept:
     description: The rules of squawk that may be broken, each with the reason.
     type: dict
+  backup_directory:
+    description: Folder of the backups, whose newest one is looked at. Without it none is.
+    type: path
+  backup_age_hours:
+    description: An older one is warned of, or refused with O(require_backup).
+    type: float
+    default: 24
+  require_backup:
+    description: Whether a backup that is young enough must be there.
+    type: bool
+    default: false
+  backup_first:
+    description: Whether one is taken before anything is migrated, so that none has to be there yet.
+    type: bool
+    default: false
+  free_bytes:
+    description: How much space the server's disk has, where that is known; PostgreSQL itself does not tell.
+    type: float
+  free_bytes_unknown:
+    description: Why it is not known, to be warned of.
+    type: str
+  reserve_bytes:
+    description: So much must stay free on the server's disk.
+    type: int
+    default: 1073741824
 attributes:
   idempotent:
     details: It never changes anything.
@@ -105,6 +130,10 @@ migrations:
   returned: success
   type: list
   elements: dict
+newest_backup:
+  description: The name of the newest backup, empty where there is none or none was looked for.
+  returned: success
+  type: str
 """
 
 from ansible_collections.linkops.runbooks.plugins.module_utils.cluster.arguments import RUN
@@ -127,6 +156,13 @@ MODULE = Module(
         "long_transaction_seconds": {"type": "float", "default": 30},
         "replication_lag_seconds": {"type": "float", "default": 60},
         "accept": {"type": "dict"},
+        "backup_directory": {"type": "path"},
+        "backup_age_hours": {"type": "float", "default": 24},
+        "require_backup": {"type": "bool", "default": False},
+        "backup_first": {"type": "bool", "default": False},
+        "free_bytes": {"type": "float"},
+        "free_bytes_unknown": {"type": "str"},
+        "reserve_bytes": {"type": "int", "default": 1 << 30},
     },
 )
 

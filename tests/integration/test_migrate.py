@@ -9,6 +9,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -74,10 +75,17 @@ def end_sessions(scene: Migrated) -> None:
             cursor.execute("SELECT pg_terminate_backend(%s)", (each["pid"],))
 
 
-def test_the_migrations_of_the_new_image_are_applied_once(make: Make) -> None:
+def test_the_migrations_of_the_new_image_are_applied_once_behind_a_backup(make: Make, tmp_path: Path) -> None:
     scene = make()
-    first = press(scene, image=NEXT)
+    kept = {"backup_directory": str(tmp_path / "kept")}
+    refused = press(scene, image=NEXT, require_backup=True, database_free_bytes_query="vector(5)", **kept)
+    assert "There is no usable backup of the database" in refused.failure()
+    assert "The server's disk has 5 B free" in refused.failure()  # all at once
+    first = press(scene, image=NEXT, backup=True, require_backup=True, **kept)
     assert first.rc == 0, first.output
+    assert "space the server's disk has is unknown: the inventory has no database_free_bytes_query" in first.output
+    (backup,) = (each.name for each in (tmp_path / "kept").iterdir() if not each.name.startswith("."))
+    assert first.stats["linkops_facts"]["backup"] == backup
     assert len(states(scene)) == 3
     assert set(states(scene).values()) == {"applied"}
     assert "servicelink/api:v1.2.0" in first.output

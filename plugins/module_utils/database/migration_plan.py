@@ -10,17 +10,19 @@ import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from ..call import Call
 from ..errors import Fault, OperatorError
-from ..wording import counted, duration
-from . import lint, migrations, undoing
-from .connection import Row
+from ..wording import counted
+from . import lint, migrations, readiness, undoing
+from .archives import Manifest
 from .lint import Finding
 from .migration_info import Picture, look, refusals, sources
 from .refusals import Refused
 from .session import DatabaseSession, opened
+from .shelf import Shelf
 
 _LOCK_TIMEOUT = """
 SELECT split_part(each, '=', 2) AS value
@@ -48,6 +50,13 @@ SELECT pg_is_in_recovery() AS standby,
        coalesce((SELECT max(extract(epoch FROM replay_lag)) FROM pg_stat_replication), 0)::float8 AS lag_seconds
 """
 
+#: The server's clock, and how large the tables are that the migrations touch.
+_AROUND = """
+SELECT extract(epoch FROM clock_timestamp())::float8 AS epoch_seconds,
+       coalesce((SELECT sum(pg_total_relation_size(c.oid)) FROM pg_class c
+                  WHERE c.relname = ANY(%(tables)s) AND c.relkind IN ('r', 'm')), 0)::bigint AS touched_bytes
+"""
+
 
 @dataclass
 class _Plan:
@@ -58,6 +67,14 @@ class _Plan:
     names: list[str] = field(default_factory=list)
     resolution: str = ""
     said: str = ""
+    backup: Manifest | None = None
+
+    def add(self, answer: readiness.Answer) -> None:
+        """Take in what speaks against it, or is worth a warning."""
+        if isinstance(answer, Fault):
+            self.faults.append(answer)
+        elif answer:
+            self.warnings.append(answer)
 
 
 def plan(call: Call) -> dict[str, Any]:
@@ -72,7 +89,8 @@ def plan(call: Call) -> dict[str, Any]:
     if made.faults:
         raise OperatorError(made.faults, findings=[each.as_result() for each in made.findings])
     call.say(f"plan: {made.said}")
-    call.journal.note("plan", act=made.act, migrations=made.names, sentence=made.said)
+    newest = made.backup.name if made.backup else ""
+    call.journal.note("plan", act=made.act, migrations=made.names, sentence=made.said, newest_backup=newest)
     return {
         "changed": made.act != "none",
         "act": made.act,
@@ -80,6 +98,7 @@ def plan(call: Call) -> dict[str, Any]:
         "resolution": made.resolution,
         "findings": [each.as_result() for each in made.findings],
         "migrations": [each.as_result() for each in picture.migrations],
+        "newest_backup": newest,
         "msg": made.said,
     }
 
@@ -208,35 +227,37 @@ def _timeout(session: DatabaseSession, made: _Plan) -> None:
 
 def _circumstances(session: DatabaseSession, picture: Picture, made: _Plan) -> None:
     params, database = session.params, session.database
-    touched = {thing.name for name in made.names for thing in picture.scripts[name].effects}
-    asked = {"tables": sorted(touched), "seconds": params["long_transaction_seconds"]}
-    for row in database.read(_BLOCKERS, asked):
-        made.warnings.append(_blocker(row))
+    tables = sorted({thing.name for name in made.names for thing in picture.scripts[name].effects})
+    for row in database.read(_BLOCKERS, {"tables": tables, "seconds": params["long_transaction_seconds"]}):
+        made.warnings.append(readiness.blocker(row))
+    around = database.read(_AROUND, {"tables": tables})[0]
+    _backup(session, made, datetime.fromtimestamp(around["epoch_seconds"], UTC))
+    made.add(
+        readiness.room(
+            params["free_bytes"], params["free_bytes_unknown"] or "", around["touched_bytes"], params["reserve_bytes"]
+        )
+    )
     try:
         replicas = database.read(_REPLICAS)[0]
     except Refused as refusal:
         made.warnings.append(f"The replicas were not looked at: {refusal}")
         return
-    if replicas["standby"]:
-        made.faults.append(
-            Fault("standby", f"{session.target.name} is a standby, which takes no migrations.", "Name the primary.")
-        )
-    if replicas["lag_seconds"] > params["replication_lag_seconds"]:
-        made.faults.append(
-            Fault(
-                "replication_lag",
-                f"A replica is {duration(replicas['lag_seconds'])} behind.",
-                "Wait until it has caught up, or raise replication_lag_seconds.",
-            )
-        )
+    made.faults += readiness.replicas(replicas, params["replication_lag_seconds"], session.target.name)
 
 
-def _blocker(row: Row) -> str:
-    on = f", and has locks on {', '.join(row['tables'])}, which the migrations need" if row["tables"] else ""
-    return (
-        f"Pid {row['pid']} ({row['application'] or 'no application name'}, {row['user']}, {row['state']}) has been in "
-        f"a transaction for {duration(row['seconds'])}{on}."
-    )
+def _backup(session: DatabaseSession, made: _Plan, now: datetime) -> None:
+    """The newest backup, and whether it is young enough; one that is taken first is."""
+    params, name = session.params, session.target.database
+    if not params["backup_directory"]:
+        return
+    shelf = Shelf(params["backup_directory"])
+    try:
+        made.backup = shelf.newest(name)
+    except OperatorError as unread:
+        made.warnings.append(f"The age of the newest backup is unknown: {unread.faults[0]}")
+    if not params["backup_first"]:
+        place, hours = str(shelf.directory), params["backup_age_hours"]
+        made.add(readiness.way_back(made.backup, now, name, place, hours, params["require_backup"]))
 
 
 def _lint(session: DatabaseSession, picture: Picture, made: _Plan) -> None:
