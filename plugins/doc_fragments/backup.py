@@ -17,6 +17,14 @@ options:
       - Folder of the backups. Each is a folder in it, named as its database and its time in UTC, with a manifest.
     type: path
     required: true
+  s3:
+    description:
+      - Bucket that finished backups are brought to as well, as C(s3://BUCKET/PREFIX). Each object is sent with its
+        SHA-256 and asked for it afterwards; the manifest comes last, so that half an upload is never taken for one.
+      - A backup that is needed and not in O(directory) is fetched from there.
+      - Credentials and endpoint are the environment's (E(AWS_ACCESS_KEY_ID), E(AWS_PROFILE), E(AWS_ENDPOINT_URL) and
+        the like), else those that boto3 finds.
+    type: str
   client_directory:
     description:
       - Folder with PostgreSQL's C(pg_dump) and C(pg_restore). If not given, the oldest that is not older than the
@@ -34,6 +42,7 @@ options:
     default: 60
 requirements:
   - PostgreSQL's client programs, not older than the server
+  - boto3, for O(s3)
 """
 
     # Of what takes a backup.

@@ -6,131 +6,103 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from .call import Call
-from .database import archives, contents, programs, shelf
+from .database import archives, contents, programs
 from .database.archives import Manifest
 from .database.connection import Row
-from .database.programs import Programs
 from .database.session import DatabaseSession, opened
-from .database.shelf import Shelf
+from .database.shelf import Shelf, newest
 from .deadline import Deadline
+from .depot import depot_of, sources
+from .dumping import Making, looking, made, streamed
 from .errors import Fault, OperatorError
 from .holding import Hold, held
 from .verdict import Verdict
 from .wording import counted, duration, size
 
-_SAY_SECONDS = 5.0
-_LOOK_SECONDS = 1.0
 #: A first backup's size is not known; the next one's is that of the one before, and something.
 _GROWTH = 1.3
 _LOWEST = {"jobs": 1, "keep": 1, "keep_days": 0, "fresh_minutes": 0, "reserve_bytes": 0}
 
 
-@dataclass
-class Making:
-    """One backup as it is being made: what it works with and what it was asked."""
-
-    session: DatabaseSession
-    hold: Hold
-    shelf: Shelf
-    programs: Programs
-    deadline: Deadline
-
-    @property
-    def params(self) -> Any:
-        """The call's arguments."""
-        return self.session.params
-
-
 def backup(call: Call) -> dict[str, Any]:
     """Back a database up, unless a backup of it is young enough or nothing was written since."""
-    with held(call) as hold, opened(call, *input_faults(call)) as session:
+    with held(call) as hold, opened(call, *input_faults(call), *_stream_faults(call)) as session:
         server, state = _moment(session)
-        directory = Shelf(call.params["directory"])
-        newest = directory.newest(session.target.database)
-        making = Making(session, hold, directory, _fit(session, directory, server, newest), _deadline(call))
+        making, last = _prepared(session, hold, server)
         now = datetime.fromtimestamp(server["epoch_seconds"], UTC)
-        if newest and (enough := _enough(newest, state, now, call.params["fresh_minutes"])):
-            return told(call, newest, directory, f"{newest.name} is enough: {enough}", changed=False)
+        if last and (enough := _enough(last, state, now, call.params["fresh_minutes"])):
+            return _content(making, last, f"{last.name} is enough: {enough}", now)
         if call.check_mode:
-            expected = _expected(server, newest)
-            sentence = (
-                f"would dump {session.target.name} ({size(server['database_bytes'])}) into {directory.directory}"
-                f" with pg_dump {making.programs.version}, at most about {size(expected)}"
-            )
-            return {
-                "changed": True,
-                "backup": None,
-                "expired": _expired(making, now, [archives.name_of(session.target.database, now)]),
-                "verdict": Verdict("pass", sentence).as_result(),
-                "msg": sentence,
-            }
-        manifest = made(making)
-        gone = _retained(making, now)
-        say = f"; {counted(len(gone), 'older backup')} deleted" if gone else ""
-        return told(call, manifest, directory, f"{summary(manifest)}{say}", changed=True, expired=gone)
+            return _planned(making, server, last, now)
+        if call.params["format"] == "stream" and making.depot:
+            manifest = streamed(making, making.depot, server["database_bytes"])
+        else:
+            manifest = made(making)
+            _carried(making, manifest)
+        return _kept(making, manifest, summary(manifest), now)
 
 
-def made(making: Making) -> Manifest:
-    """Take a backup: dumped, counted in the dump's own snapshot, checked, described, and only then named."""
-    session, params = making.session, making.params
-    database, form = session.target.database, params["format"]
-    began = time.monotonic()
-    with making.shelf.making(database) as (partial, lock):
-        archive = partial / shelf.archive_name(form)
-        look = looking(session, making.hold, making.deadline, _progress(making, partial))
-        _name_is_free(making)
-        with session.another() as counting, counting.transaction(read_only=True) as ask:
-            ask("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SET LOCAL idle_in_transaction_session_timeout = 0")
-            snapshot = ask("SELECT pg_export_snapshot() AS id, extract(epoch FROM clock_timestamp())::float8 AS now")[0]
-            state = ask(contents.STATE)[0]["state"] if ask(contents.SERVER)[0]["tells_state"] else None
-            around = contents.around(ask)
-            argv = [
-                making.programs["pg_dump"], f"--format={form}", f"--file={archive}", f"--snapshot={snapshot['id']}",
-                "--no-password", f"--compress={params['compress']}",
-                *([f"--jobs={params['jobs']}"] if form == "directory" else []),
-            ]  # fmt: skip
-            with (
-                programs.environment(session.target, database, session.call.environment) as variables,
-                programs.started(argv, variables, session.target.secrets, [lock]) as dump,
-            ):
+def _content(making: Making, last: Manifest, sentence: str, now: datetime) -> dict[str, Any]:
+    """No new backup; the bucket gets the one that there is, if it lacks it."""
+    if making.depot is None or last.name in making.depot.names(last.database):
+        return _told(making, last, sentence, changed=False)
+    address = making.depot.address(last.name)
+    if making.session.call.check_mode:
+        return _told(making, last, f"{sentence}; would bring it to {address}", changed=True)
+    _carried(making, last)
+    return _kept(making, last, f"{sentence}; now in {address}", now)
 
-                def meanwhile() -> None:
-                    look()
-                    dump.check()
 
-                content = contents.count(counting, ask, making.deadline, meanwhile)
-                dump.wait(making.deadline, look)
-        _readable(making, archive, look)
-        taken = datetime.fromtimestamp(snapshot["now"], UTC)
-        listed = shelf.files(partial, look)
-        manifest = {
-            "name": archives.name_of(database, taken),
-            "database": database,
-            "address": session.target.address,
-            "user": session.target.user,
-            "format": form,
-            "server_version": _version(session),
-            "client_version": making.programs.version,
-            "snapshot_at": taken.isoformat(),
-            "seconds": round(time.monotonic() - began, 1),
-            "state": state,
-            "run": (params.get("run") or {}).get("id"),
-            "files": listed,
-            "content": content,
-            **around,
-        }
-        making.hold.renew()
-        making.shelf.place(partial, archives.written(manifest), str(manifest["name"]))
-    session.call.journal.note("backup", name=manifest["name"], folder=str(making.shelf.directory))
-    return making.shelf.manifest(str(manifest["name"]))
+def _planned(making: Making, server: Row, last: Manifest | None, now: datetime) -> dict[str, Any]:
+    params, depot = making.params, making.depot
+    straight = depot is not None and params["format"] == "stream"
+    place = str(depot) if straight else f"{making.shelf}{f', and bring it to {depot}' if depot else ''}"
+    sentence = (
+        f"would dump {making.session.target.name} ({size(server['database_bytes'])}) into {place}"
+        f" with pg_dump {making.programs.version}, at most about {size(_expected(server, last))}"
+    )
+    return {
+        "changed": True,
+        "wanted": True,
+        "backup": None,
+        "expired": _expired(making, now, [archives.name_of(making.database, now)]),
+        "verdict": Verdict("pass", sentence).as_result(),
+        "msg": sentence,
+    }
+
+
+def _carried(making: Making, manifest: Manifest) -> None:
+    """Bring a backup from the folder to the bucket, if there is one."""
+    depot = making.depot
+    if depot is None:
+        return
+    making.session.call.say(f"bringing {manifest.name} to {depot}")
+    try:
+        depot.carry(making.shelf, manifest, looking(making.session, making.hold, making.deadline))
+    except OperatorError as fault:
+        there = f"{manifest.name} is whole in {making.shelf}, and not in {depot}"
+        raise OperatorError([Fault("not_carried", f"{there}.", "The next run brings it there."), *fault.faults]) from (
+            fault
+        )
+    making.session.call.journal.note("carried", name=manifest.name, address=depot.address(manifest.name))
+
+
+def _kept(making: Making, manifest: Manifest, sentence: str, now: datetime) -> dict[str, Any]:
+    """The result, after what need not be kept was deleted, as there is a newer one."""
+    gone = _expired(making, now)
+    for place in sources(making.shelf, making.depot):
+        for name in set(place.names(making.database)) & set(gone):
+            place.delete(name)
+    if making.depot:
+        swept = making.depot.sweep(now - timedelta(minutes=making.params["max_minutes"]))
+        sentence += f"; swept away {', '.join(swept)}, which killed runs left in the bucket" if swept else ""
+    say = f"; {counted(len(gone), 'older backup')} deleted" if gone else ""
+    return _told(making, manifest, f"{sentence}{say}", changed=True, expired=gone)
 
 
 def summary(manifest: Manifest) -> str:
@@ -143,15 +115,20 @@ def summary(manifest: Manifest) -> str:
     )
 
 
-def told(
-    call: Call, manifest: Manifest, directory: Shelf, sentence: str, changed: bool, expired: list[str] | None = None
+def _told(
+    making: Making, manifest: Manifest, sentence: str, changed: bool, expired: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """The result that tells of a backup."""
-    call.say(sentence)
+    shelf, depot, name = making.shelf, making.depot, manifest.name
+    making.session.call.say(sentence)
     return {
         "changed": changed,
-        "backup": {**manifest.described(), "folder": str(directory.directory / manifest.name)},
-        "expired": expired or [],
+        "wanted": changed,
+        "backup": {
+            **manifest.described(),
+            "folder": str(shelf.directory / name) if name in shelf.names(manifest.database) else None,
+            "address": depot.address(name) if depot and name in depot.names(manifest.database) else None,
+        },
+        "expired": list(expired),
         "verdict": Verdict("pass", sentence).as_result(),
         "msg": sentence,
     }
@@ -170,8 +147,10 @@ def input_faults(call: Call) -> list[Fault]:
     return faults
 
 
-def _deadline(call: Call) -> Deadline:
-    return Deadline(60 * call.params["max_minutes"])
+def _stream_faults(call: Call) -> list[Fault]:
+    if call.params["format"] != "stream" or call.params["s3"]:
+        return []
+    return [Fault("input_invalid", "format=stream goes straight to S3, and s3 names no bucket.", "Set backup_s3.")]
 
 
 def _moment(session: DatabaseSession) -> tuple[Row, str | None]:
@@ -190,10 +169,12 @@ def _enough(newest: Manifest, state: str | None, now: datetime, fresh_minutes: f
     return ""
 
 
-def _fit(session: DatabaseSession, directory: Shelf, server: Row, newest: Manifest | None) -> Programs:
-    """The programs to dump with. Raises C(OperatorError) with all that is in the way."""
-    faults, found = directory.faults(), None
-    params = session.params
+def _prepared(session: DatabaseSession, hold: Hold, server: Row) -> tuple[Making, Manifest | None]:
+    """What to dump with, and the newest backup. Raises C(OperatorError) with all that is in the way."""
+    call, params, database = session.call, session.params, session.target.database
+    shelf, depot, found, last = Shelf(params["directory"]), None, None, None
+    straight = params["format"] == "stream"
+    faults = [] if straight else shelf.faults()
     if session.target.pooled:
         faults.append(
             Fault(
@@ -203,18 +184,21 @@ def _fit(session: DatabaseSession, directory: Shelf, server: Row, newest: Manife
             )
         )
     try:
-        found = programs.find(
-            session.database.version // 10000, params["client_directory"], session.call.environment.get("PATH", "")
-        )
+        depot = depot_of(call, database)
+        last = newest(sources(shelf, depot), database)
+    except OperatorError as fault:
+        faults += fault.faults
+    try:
+        path = call.environment.get("PATH", "")
+        found = programs.find(session.database.version // 10000, params["client_directory"], path)
     except OperatorError as missing:
         faults += missing.faults
-    cramped = archives.cramped(
-        directory.free_bytes, _expected(server, newest), params["reserve_bytes"], str(directory.directory)
-    )
-    faults += [cramped] if cramped else []
+    if not straight:
+        full = archives.cramped(shelf.free_bytes, _expected(server, last), params["reserve_bytes"], str(shelf))
+        faults += [full] if full else []
     if faults or found is None:
         raise OperatorError(faults)
-    return found
+    return Making(session, hold, shelf, found, Deadline(60 * params["max_minutes"]), depot), last
 
 
 def _expected(server: Row, newest: Manifest | None) -> int:
@@ -222,71 +206,10 @@ def _expected(server: Row, newest: Manifest | None) -> int:
     return int(newest.size_bytes * _GROWTH) if newest else int(server["database_bytes"])
 
 
-def _name_is_free(making: Making) -> None:
-    """Wait until the second is over in which the last backup was taken: names are told apart by it."""
-    while True:
-        now = datetime.fromtimestamp(making.session.database.read(contents.SERVER)[0]["epoch_seconds"], UTC)
-        if archives.name_of(making.session.target.database, now) not in making.shelf.names(
-            making.session.target.database
-        ):
-            return
-        time.sleep(1.0 - now.microsecond / 1e6)
-
-
-def looking(
-    session: DatabaseSession, hold: Hold, deadline: Deadline, also: Callable[[], str] | None = None
-) -> Callable[[], None]:
-    """What is done about every second while others work: Leases and deadline, C(also), every few seconds its word."""
-    looked, said = Deadline(_LOOK_SECONDS), Deadline(_SAY_SECONDS)
-
-    def look() -> None:
-        nonlocal looked, said
-        if not looked.expired:
-            return
-        looked = Deadline(_LOOK_SECONDS)
-        hold.renew_if_due()
-        if deadline.expired:
-            raise programs.overrun("It", deadline)
-        word = also() if also else ""
-        if said.expired and word:
-            said = Deadline(_SAY_SECONDS)
-            session.call.say(word)
-
-    return look
-
-
-def _progress(making: Making, partial: Path) -> Callable[[], str]:
-    """How far a dump is; raises C(OperatorError) before the disk is full."""
-
-    def progress() -> str:
-        shelf_ = making.shelf
-        full = archives.cramped(shelf_.free_bytes, 0, making.params["reserve_bytes"], str(shelf_.directory))
-        if full:
-            raise OperatorError(full)
-        return f"{size(shelf.written_bytes(partial))} written"
-
-    return progress
-
-
-def _readable(making: Making, archive: Path, look: Callable[[], None]) -> None:
-    """pg_restore reads the archive's table of contents; one that was cut off has none."""
-    variables = {"PATH": making.session.call.environment.get("PATH", ""), "LC_ALL": "C"}
-    programs.run([making.programs["pg_restore"], "--list", str(archive)], variables, making.deadline, look)
-
-
 def _expired(making: Making, now: datetime, coming: Sequence[str] = ()) -> list[str]:
-    names = [*coming, *making.shelf.names(making.session.target.database)]
-    return archives.expired(names, making.params["keep"], making.params["keep_days"], now)
-
-
-def _retained(making: Making, now: datetime) -> list[str]:
-    """Delete what need not be kept, now that there is a newer one."""
-    gone = _expired(making, now)
-    for name in gone:
-        making.shelf.delete(name)
-    return gone
-
-
-def _version(session: DatabaseSession) -> str:
-    major, minor = divmod(session.database.version, 10000)
-    return f"{major}.{minor}"
+    """What need not be kept, in the folder or in the bucket."""
+    found: list[str] = []
+    for place in sources(making.shelf, making.depot):
+        names = [*coming, *place.names(making.database)]
+        found += archives.expired(names, making.params["keep"], making.params["keep_days"], now)
+    return list(dict.fromkeys(found))

@@ -9,14 +9,16 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from .backup import input_faults, looking
+from .backup import input_faults
 from .call import Call
 from .database import archives, restoring
 from .database.archives import Manifest
 from .database.programs import Programs
 from .database.session import DatabaseSession, opened
-from .database.shelf import Shelf
+from .database.shelf import Shelf, chosen
 from .deadline import Deadline
+from .depot import at_hand, depot_of, sources
+from .dumping import looking
 from .errors import OperatorError
 from .holding import Hold, held
 from .verdict import Verdict
@@ -32,8 +34,8 @@ def drill(call: Call) -> dict[str, Any]:
     params = call.params
     faults = input_faults(call)
     with held(call) as hold, opened(call, *faults, database_name=params["maintenance_db"]) as session:
-        shelf = Shelf(params["directory"])
-        manifest = shelf.chosen(params["database"], params["backup"])
+        shelf, depot = Shelf(params["directory"]), depot_of(call, params["database"])
+        manifest = chosen(sources(shelf, depot), params["database"], params["backup"])
         found = checked(session, manifest)
         scratch = restoring.named(manifest.database, _SUFFIX)
         age = (datetime.now(UTC) - manifest.taken).total_seconds()
@@ -43,6 +45,7 @@ def drill(call: Call) -> dict[str, Any]:
             return {**_told(manifest, verdict, None), "changed": False}
         deadline = Deadline(60 * params["max_minutes"])
         look = looking(session, hold, deadline)
+        at_hand(shelf, depot, manifest, look)
         verdict = intact(shelf, manifest, look)
         if verdict.passed:
             verdict = _tried(session, hold, manifest, str(shelf.archive(manifest)), found, scratch, deadline)

@@ -160,7 +160,7 @@ def _publish(call: Call, kept: record.RunRecord, head: str) -> str:
 
 def _deliver(call: Call, where: sink.Sink, name: str, files: Mapping[str, str]) -> str:
     if where.kind == "s3":
-        return sink.to_s3(where, name, files)
+        return sink.to_s3(where, name, files, call.environment)
     namespace = call.params["run"]["namespace"]
     config_map = f"{where.name}-{name.lower()}"
     body = {

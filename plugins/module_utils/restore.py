@@ -9,16 +9,18 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from .backup import Making, input_faults, looking, made
+from .backup import input_faults
 from .call import Call
 from .database import archives, restoring, standing, swapping
 from .database.archives import Manifest
 from .database.programs import Programs
 from .database.session import DatabaseSession, opened
-from .database.shelf import Shelf
+from .database.shelf import Shelf, chosen
 from .database.standing import Aside, Standing
 from .deadline import Deadline
+from .depot import at_hand, depot_of, sources
 from .drill import checked, intact
+from .dumping import Making, looking, made
 from .errors import Fault, OperatorError
 from .holding import Hold, held
 from .verdict import Verdict
@@ -44,8 +46,8 @@ def restore(call: Call) -> dict[str, Any]:
 
 def _restored(session: DatabaseSession, hold: Hold, before: Standing) -> dict[str, Any]:
     call, params = session.call, session.params
-    shelf = Shelf(params["directory"])
-    manifest = shelf.chosen(before.name, params["backup"])
+    shelf, depot = Shelf(params["directory"]), depot_of(call, before.name)
+    manifest = chosen(sources(shelf, depot), before.name, params["backup"])
     last = before.last
     if last and last.kind == "restored" and last.backup == manifest.name and not params["again"] and before.open:
         sentence = f"{before.name} was restored from {manifest.name} already; {last.name} is what it was before"
@@ -66,6 +68,7 @@ def _restored(session: DatabaseSession, hold: Hold, before: Standing) -> dict[st
     making = restoring.named(before.name, _SUFFIX)
     deadline = Deadline(60 * params["max_minutes"])
     look = looking(session, hold, deadline)
+    at_hand(shelf, depot, manifest, look)
     verdict = intact(shelf, manifest, look)
     if not verdict.passed:
         raise _kept(before, manifest, verdict)

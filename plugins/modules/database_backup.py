@@ -28,8 +28,11 @@ options:
     description:
       - V(directory) dumps O(jobs) tables at the same time.
       - V(custom) is one file, written by one process.
+      - V(stream) is the same file, and goes straight to O(s3) as it is written, past the disk, in constant memory.
+        What fails leaves nothing there; what a killed run left is deleted by a later one, once it is older than
+        O(max_minutes).
     type: str
-    choices: [directory, custom]
+    choices: [directory, custom, stream]
     default: directory
   fresh_minutes:
     description: A backup that is younger is enough.
@@ -77,7 +80,7 @@ backup:
       description: The database that was dumped.
       type: str
     format:
-      description: V(directory) or V(custom).
+      description: V(directory), or V(custom) for the others.
       type: str
     server_version:
       description: The version of the server.
@@ -104,8 +107,15 @@ backup:
       description: The newest migration of Prisma that was applied.
       type: str
     folder:
-      description: Its folder.
+      description: Its folder, if it is there.
       type: str
+    address:
+      description: Its address in S3, if it is there.
+      type: str
+wanted:
+  description: Whether there was something to do.
+  returned: success
+  type: bool
 expired:
   description: Names of the backups that were deleted; in check mode, would be.
   returned: success
@@ -125,7 +135,7 @@ MODULE = Module(
         **BACKUP,
         **MAKING,
         **RUN,
-        "format": {"type": "str", "choices": ["directory", "custom"], "default": "directory"},
+        "format": {"type": "str", "choices": ["directory", "custom", "stream"], "default": "directory"},
         "fresh_minutes": {"type": "float", "default": 0},
         "keep": {"type": "int", "default": 7},
         "keep_days": {"type": "float", "default": 14},

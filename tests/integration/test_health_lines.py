@@ -12,19 +12,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from lab.cluster import Manifest
+from tests.integration.harness.amazon import Amazon, amazon
 from tests.integration.harness.ground import Ground
 from tests.integration.harness.pressing import Press, Pressed
 from tests.integration.harness.relays import reachable, silence
 from tests.integration.harness.services import Service, Services, container
 
 SILENCE_SECONDS = 6
-AWS = {"AWS_ACCESS_KEY_ID": "lab", "AWS_SECRET_ACCESS_KEY": "lab"}
-REGION = "eu-central-1"
 GOAL_SECONDS = 3.0
 #: The lab may be busy with other tests; what is asked here is what is said, not how soon.
 PATIENT: dict[str, Any] = {"health_patience_seconds": 20, "health_timeout_seconds": 20}
@@ -253,24 +250,21 @@ def test_the_page_is_quick(shared: Ground, api: Service) -> None:
 
 
 @pytest.fixture
-def elb() -> Iterator[Any]:
-    """The load balancer's API, spoken by moto; it calls each registered target healthy once it is in use."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    session = boto3.Session(aws_access_key_id="lab", aws_secret_access_key="lab", region_name=REGION)
-    yield session.client("elbv2", endpoint_url=f"http://{host}:{port}")
-    server.stop()
+def aws() -> Iterator[Amazon]:
+    """The load balancer's API; it calls each registered target healthy once it is in use."""
+    with amazon() as speaking:
+        yield speaking
 
 
-def test_a_target_group_is_asked_where_the_inventory_names_one(shared: Ground, api: Service, elb: Any) -> None:
+def test_a_target_group_is_asked_where_the_inventory_names_one(shared: Ground, api: Service, aws: Amazon) -> None:
+    elb = aws.client("elbv2")
     group = elb.create_target_group(
-        Name="blue", Protocol="HTTP", Port=3001, VpcId=vpc(elb), TargetType="ip"
+        Name="blue", Protocol="HTTP", Port=3001, VpcId=vpc(aws), TargetType="ip"
     )["TargetGroups"][0]["TargetGroupArn"]  # fmt: skip
-    environment = {**AWS, "AWS_ENDPOINT_URL": elb.meta.endpoint_url}
 
     def press(arn: str = group) -> tuple[str, str]:
-        return said(shared.press("health", api, target_group_arn=arn, environment=environment), "target group")
+        pressed = shared.press("health", api, target_group_arn=arn, environment=aws.environment)
+        return said(pressed, "target group")
 
     empty = press()
     (address,) = [pod["status"]["podIP"] for pod in api.workload.pods]
@@ -283,10 +277,9 @@ def test_a_target_group_is_asked_where_the_inventory_names_one(shared: Ground, a
     assert press("blue")[0] == "unknown"
 
 
-def vpc(elb: Any) -> str:
+def vpc(aws: Amazon) -> str:
     """A network for the target group."""
-    session = boto3.Session(aws_access_key_id="lab", aws_secret_access_key="lab", region_name=REGION)
-    made = session.client("ec2", endpoint_url=elb.meta.endpoint_url).create_vpc(CidrBlock="10.0.0.0/16")
+    made = aws.client("ec2").create_vpc(CidrBlock="10.0.0.0/16")
     return str(made["Vpc"]["VpcId"])
 
 

@@ -10,19 +10,17 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from ansible_collections.linkops.runbooks.plugins.module_utils.incident import chain, record
 from lab.cluster import Cluster
+from tests.integration.harness.amazon import Amazon, amazon
 from tests.integration.harness.ground import Ground
 from tests.integration.harness.pressing import Press, Pressed
 from tests.integration.harness.services import Service, Services
 
 SCRIPT = "<script>alert(1)</script>"
 BUCKET = "records"
-AWS = {"AWS_ACCESS_KEY_ID": "lab", "AWS_SECRET_ACCESS_KEY": "lab", "AWS_DEFAULT_REGION": "eu-central-1"}
 
 
 @pytest.fixture(scope="module")
@@ -124,27 +122,15 @@ def test_a_record_goes_to_a_config_map(press: Press, service: Services, cluster:
 
 
 @pytest.fixture
-def s3() -> Iterator[str]:
-    """An S3 endpoint with one bucket."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    endpoint = f"http://{host}:{port}"
-    bucket(endpoint).create(CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
-    yield endpoint
-    server.stop()
+def s3() -> Iterator[Amazon]:
+    """S3."""
+    with amazon() as speaking:
+        yield speaking
 
 
-def bucket(endpoint: str) -> Any:
-    """The bucket of the records."""
-    session = boto3.Session(aws_access_key_id="lab", aws_secret_access_key="lab", region_name=AWS["AWS_DEFAULT_REGION"])
-    return session.resource("s3", endpoint_url=endpoint).Bucket(BUCKET)
-
-
-def test_a_record_goes_to_s3(press: Press, service: Services, s3: str) -> None:
+def test_a_record_goes_to_s3(press: Press, service: Services, s3: Amazon) -> None:
     """Every file of the folder, and the address in the last line; a bucket that is not there is a warning."""
-    api = service(["v1.2.0"])
-    environment = {**AWS, "AWS_ENDPOINT_URL": s3}
+    api, environment, bucket = service(["v1.2.0"]), s3.environment, s3.bucket(BUCKET)
     running = [
         press.start("rollback", api, revision=1, options=["--check"], environment=environment, record_sink="s3://none"),
         press.start("rollback", api, revision=1, environment=environment, record_sink=f"s3://{BUCKET}/prod/"),
@@ -154,7 +140,7 @@ def test_a_record_goes_to_s3(press: Press, service: Services, s3: str) -> None:
     assert {checked.rc, sent.rc, lost.rc} == {0}, sent.output
     base = f"prod/{sent.folder().name}"
     assert f"record s3://{BUCKET}/{base}" in sent.closing()
-    kept = {item.key: item.get()["Body"].read().decode() for item in bucket(s3).objects.all()}
+    kept = {item.key: item.get()["Body"].read().decode() for item in bucket.objects.all()}
     assert set(kept) == {f"{base}/record.jsonl", f"{base}/report.html"}
     assert kept[f"{base}/record.jsonl"] == (sent.folder() / "record.jsonl").read_text()
     assert "its sink does not take it" in lost.output

@@ -13,21 +13,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from moto.rds.models import RDSBackend
-from moto.server import ThreadedMotoServer
 
 from ansible_collections.linkops.runbooks.plugins.module_utils.shell import perform
 from lab.component import UNPRIVILEGED
 from lab.site import Lab
+from tests.integration.harness.amazon import REGION, amazon
 from tests.integration.harness.engine import engine
 from tests.integration.harness.postgres import Server, TestDatabase, server
 from tests.integration.harness.pressing import Press
 from tests.integration.harness.services import Services
 from tests.integration.harness.stores import until
-
-REGION = "us-east-1"
 
 
 @pytest.fixture(scope="module")
@@ -56,17 +53,12 @@ def rds(postgres: Server) -> Iterator[dict[str, str]]:
 
     patched = pytest.MonkeyPatch()
     patched.setattr(RDSBackend, "reboot_db_instance", reboot)
-    speaking = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    speaking.start()
-    host, port = speaking.get_host_and_port()
-    endpoint = f"http://{host}:{port}"
-    session = boto3.Session(aws_access_key_id="lab", aws_secret_access_key="lab", region_name=REGION)
-    session.client("rds", endpoint_url=endpoint).create_db_instance(
-        DBInstanceIdentifier="shop", DBInstanceClass="db.t3.micro", Engine="postgres", MasterUsername="postgres",
-        MasterUserPassword="canary-canary", AllocatedStorage=10,
-    )  # fmt: skip
-    yield {"AWS_ENDPOINT_URL": endpoint, "AWS_ACCESS_KEY_ID": "lab", "AWS_SECRET_ACCESS_KEY": "lab"}
-    speaking.stop()
+    with amazon() as speaking:
+        speaking.client("rds").create_db_instance(
+            DBInstanceIdentifier="shop", DBInstanceClass="db.t3.micro", Engine="postgres", MasterUsername="postgres",
+            MasterUserPassword="canary-canary", AllocatedStorage=10,
+        )  # fmt: skip
+        yield speaking.environment
     patched.undo()
 
 

@@ -89,13 +89,15 @@ def read(name: str, text: str) -> Manifest:
         entries = json.loads(text)
         digest = entries.pop("digest")
     except (ValueError, KeyError, AttributeError, TypeError):
-        raise _unfit(name, f"its {MANIFEST} is not one that this collection wrote") from None
+        raise unfit(name, f"its {MANIFEST} is not one that this collection wrote") from None
     if digest != _digest(entries):
-        raise _unfit(name, f"its {MANIFEST} was changed after it was written")
+        raise unfit(name, f"its {MANIFEST} was changed after it was written")
     if entries.get("layout") != LAYOUT:
-        raise _unfit(name, f"its layout is {entries.get('layout')}, and this reads {LAYOUT}")
+        raise unfit(name, f"its layout is {entries.get('layout')}, and this reads {LAYOUT}")
     if entries["name"] != name:
-        raise _unfit(name, f"its {MANIFEST} is that of {entries['name']}")
+        raise unfit(name, f"its {MANIFEST} is that of {entries['name']}")
+    if any(each["path"].startswith("/") or ".." in each["path"].split("/") for each in entries["files"]):
+        raise unfit(name, "it names files outside its folder")
     return Manifest(entries)
 
 
@@ -107,8 +109,18 @@ def of_database(names: Iterable[str], database: str) -> list[str]:
 
 def expired(newest_first: Sequence[str], keep: int, keep_days: float, now: datetime) -> list[str]:
     """The backups that need not be kept: neither among the newest C(keep), nor younger than C(keep_days)."""
-    oldest = (now - timedelta(days=keep_days)).strftime(_TIME)
-    return [name for name in newest_first[max(1, keep) :] if name[-len(oldest) :] < oldest]
+    return [name for name in newest_first[max(1, keep) :] if older(name, now - timedelta(days=keep_days))]
+
+
+def older(name: str, than: datetime) -> bool:
+    """Whether a backup was taken before, as its name says."""
+    time = than.strftime(_TIME)
+    return name[-len(time) :] < time
+
+
+def described(path: str, content: bytes) -> dict[str, Any]:
+    """A file in a manifest."""
+    return {"path": path, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
 
 def changed_files(manifest: Manifest, found: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -182,7 +194,7 @@ def _digest(body: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(body, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
-def _unfit(name: str, why: str) -> OperatorError:
+def unfit(name: str, why: str) -> OperatorError:
     return OperatorError(
         Fault("backup_unfit", f"The backup {name} cannot be used: {why}.", "Choose another, or take a new one.")
     )

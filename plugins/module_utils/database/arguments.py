@@ -45,6 +45,7 @@ SOURCE: Arguments = {
 #: Of the modules that make or read backups; the fragment C(backup) documents them.
 BACKUP: Arguments = {
     "directory": {"type": "path", "required": True},
+    "s3": {"type": "str"},
     "client_directory": {"type": "path"},
     "jobs": {"type": "int", "default": 2},
     "max_minutes": {"type": "float", "default": 60},

@@ -132,6 +132,13 @@ class Process:
         self._process, self._said, self._secrets = process, said, secrets
         self.name = Path(str(process.args[0])).name if isinstance(process.args, list) else str(process.args)
 
+    @property
+    def output(self) -> int:
+        """The file descriptor that its output is read from."""
+        if self._process.stdout is None:
+            raise ValueError(f"nobody reads what {self.name} writes")
+        return self._process.stdout.fileno()
+
     def check(self) -> bool:
         """Whether it has ended well; raises C(OperatorError) where it has failed."""
         code = self._process.poll()
@@ -158,20 +165,29 @@ class Process:
 
 @contextlib.contextmanager
 def started(
-    argv: Sequence[str], variables: Mapping[str, str], secrets: Sequence[str] = (), kept_open: Sequence[int] = ()
+    argv: Sequence[str],
+    variables: Mapping[str, str],
+    secrets: Sequence[str] = (),
+    kept_open: Sequence[int] = (),
+    piped: bool = False,
 ) -> Iterator[Process]:
-    """A program in a process group of its own, all of which is ended with the block."""
+    """A program in a process group of its own, all of which is ended with the block.
+
+    C(piped), what it writes is read from C(Process.output), else nobody reads it.
+    """
     with tempfile.TemporaryDirectory(prefix="linkops-") as private:
         said = Path(private) / "said"
         with said.open("wb") as file:
             process = subprocess.Popen(
-                list(argv), env=dict(variables), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=file,
-                start_new_session=True, pass_fds=tuple(kept_open),
+                list(argv), env=dict(variables), stdin=subprocess.DEVNULL, stderr=file, start_new_session=True,
+                stdout=subprocess.PIPE if piped else subprocess.DEVNULL, pass_fds=tuple(kept_open),
             )  # fmt: skip
         try:
             yield Process(process, said, secrets)
         finally:
             _end(process)
+            if process.stdout:
+                process.stdout.close()
 
 
 def overrun(name: str, deadline: Deadline) -> OperatorError:

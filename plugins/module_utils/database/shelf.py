@@ -11,9 +11,9 @@ import fcntl
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from ..errors import Fault, OperatorError
 from . import archives
@@ -24,11 +24,27 @@ _PIECE_BYTES = 1 << 20
 _PARTIAL, _DOOMED = ".partial-", ".deleted-"
 
 
+class Source(Protocol):
+    """Where backups are: a folder, or a bucket. Its text says which."""
+
+    def names(self, database: str) -> list[str]:
+        """The backups of a database, the newest first."""
+
+    def manifest(self, name: str) -> Manifest:
+        """The manifest of a backup. Raises C(OperatorError) where there is none that can be used."""
+
+    def delete(self, name: str) -> None:
+        """Delete a backup, so that half of one is never taken for one."""
+
+
 class Shelf:
     """The backups in one folder."""
 
     def __init__(self, directory: str) -> None:
         self.directory = Path(directory).expanduser().absolute()
+
+    def __str__(self) -> str:
+        return str(self.directory)
 
     def faults(self) -> list[Fault]:
         """Why nothing can be written here; the folder itself may still have to be made."""
@@ -64,28 +80,11 @@ class Shelf:
 
     def newest(self, database: str) -> Manifest | None:
         """The newest backup that can be used, as far as its manifest says."""
-        for name in self.names(database):
-            with contextlib.suppress(OperatorError):
-                return self.manifest(name)
-        return None
+        return newest([self], database)
 
     def chosen(self, database: str, name: str) -> Manifest:
         """The backup that is named, or the C(newest). Raises C(OperatorError) where there is none."""
-        names = self.names(database)
-        if name != "newest" and name in names:
-            return self.manifest(name)
-        newest = self.newest(database) if name == "newest" else None
-        if newest:
-            return newest
-        some = ", ".join(names[:5])
-        raise OperatorError(
-            Fault(
-                "no_such_backup",
-                f"There is no {'usable backup' if name == 'newest' else f'backup {name}'} of the database {database}"
-                f" in {self.directory}.",
-                f"There {'is' if len(names) == 1 else 'are'} {some}." if names else "Take one with backup.yml.",
-            )
-        )
+        return chosen([self], database, name)
 
     def archive(self, manifest: Manifest) -> Path:
         """What pg_restore reads of a backup."""
@@ -158,6 +157,39 @@ class Shelf:
         """Remove what killed runs left."""
         for each in (partial, *self.directory.glob(f"{_DOOMED}*")):
             shutil.rmtree(each, ignore_errors=True)
+
+
+def newest(sources: Sequence[Source], database: str) -> Manifest | None:
+    """The newest backup that can be used, as far as its manifest says; the same one is that of the first source."""
+    for name in _names(sources, database):
+        for source in sources:
+            with contextlib.suppress(OperatorError):
+                if name in source.names(database):
+                    return source.manifest(name)
+    return None
+
+
+def chosen(sources: Sequence[Source], database: str, name: str) -> Manifest:
+    """The backup that is named, or the C(newest). Raises C(OperatorError) where there is none."""
+    names = _names(sources, database)
+    if name != "newest" and name in names:
+        return next(source for source in sources if name in source.names(database)).manifest(name)
+    found = newest(sources, database) if name == "newest" else None
+    if found:
+        return found
+    some = ", ".join(names[:5])
+    raise OperatorError(
+        Fault(
+            "no_such_backup",
+            f"There is no {'usable backup' if name == 'newest' else f'backup {name}'} of the database {database}"
+            f" in {' or '.join(map(str, sources))}.",
+            f"There {'is' if len(names) == 1 else 'are'} {some}." if names else "Take one with backup.yml.",
+        )
+    )
+
+
+def _names(sources: Sequence[Source], database: str) -> list[str]:
+    return sorted({name for source in sources for name in source.names(database)}, reverse=True)
 
 
 def archive_name(form: str) -> str:

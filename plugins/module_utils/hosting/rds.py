@@ -6,41 +6,22 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
 from typing import Any
 
+from .. import aws
 from ..errors import Fault, OperatorError
 
-_SECONDS = 10
-#: Environment variables that name credentials, by boto3's own argument; without them boto3 finds its own.
-_SESSION = {
-    "AWS_ACCESS_KEY_ID": "aws_access_key_id",
-    "AWS_SECRET_ACCESS_KEY": "aws_secret_access_key",
-    "AWS_SESSION_TOKEN": "aws_session_token",
-    "AWS_PROFILE": "profile_name",
-}
-_ENDPOINTS = ("AWS_ENDPOINT_URL_RDS", "AWS_ENDPOINT_URL")
+_SECONDS, _ATTEMPTS = 10, 2
 
 
 class Instance:
     """One instance by its identifier. Errors are botocore's names (botocore:data/rds/2014-10-31/service-2.json)."""
 
     def __init__(self, identifier: str, region: str, environment: Mapping[str, str]) -> None:
-        try:
-            boto3: Any = importlib.import_module("boto3")
-            config: Any = importlib.import_module("botocore.config")
-            self._errors: Any = importlib.import_module("botocore.exceptions")
-        except ImportError as missing:
-            raise OperatorError(
-                Fault("library_missing", f"boto3 cannot be imported ({missing}).", "Install boto3 on the controller.")
-            ) from missing
         self.identifier = identifier
-        quick = config.Config(connect_timeout=_SECONDS, read_timeout=_SECONDS, retries={"total_max_attempts": 2})
-        given = {argument: environment[name] for name, argument in _SESSION.items() if environment.get(name)}
-        endpoint = next((environment[name] for name in _ENDPOINTS if environment.get(name)), None)
-        session = boto3.session.Session(region_name=region, **given)
-        self._client = session.client("rds", endpoint_url=endpoint, config=quick)
+        found = aws.service("rds", environment, region, seconds=_SECONDS, attempts=_ATTEMPTS)
+        self._client, self._errors = found.client, found.errors
 
     @property
     def name(self) -> str:
@@ -89,7 +70,7 @@ class Instance:
         try:
             answer: dict[str, Any] = call(DBInstanceIdentifier=self.identifier, **more)
             return answer
-        except (self._errors.BotoCoreError, self._errors.ClientError) as fault:
+        except self._errors as fault:
             raise OperatorError(
                 Fault(
                     "rds_refused",

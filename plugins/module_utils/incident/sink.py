@@ -11,12 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from .. import aws
 from ..errors import Fault, OperatorError
 
 _CONFIG_MAP = re.compile(r"configmap:(?P<name>[a-z0-9]([a-z0-9.-]*[a-z0-9])?)")
-_S3 = re.compile(r"s3://(?P<bucket>[a-z0-9.-]{3,63})(?:/(?P<prefix>.*))?")
 # A ConfigMap holds 1 MiB in all (kubernetes/kubernetes:pkg/apis/core/types.go, MaxSecretSize has the same limit).
 MOST_BYTES = 900 * 1024
+_SECONDS, _ATTEMPTS = 60, 5
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,8 @@ def parse(address: str) -> Sink:
     """C(configmap:NAME) or C(s3://BUCKET/PREFIX)."""
     if found := _CONFIG_MAP.fullmatch(address):
         return Sink("configmap", found["name"])
-    if found := _S3.fullmatch(address):
-        return Sink("s3", found["bucket"], (found["prefix"] or "").strip("/"))
+    if named := aws.bucket(address):
+        return Sink("s3", *named)
     raise OperatorError(
         Fault(
             "record_sink_invalid",
@@ -54,22 +55,14 @@ def fitting(files: Mapping[str, str], most_bytes: int = MOST_BYTES) -> dict[str,
     return kept
 
 
-def to_s3(sink: Sink, run: str, files: Mapping[str, str]) -> str:
-    """Put every file under C(PREFIX/RUN/); returns the address. Credentials are those that boto3 finds."""
-    try:
-        # Imported where it is needed: it would add half a second to every other run.
-        import boto3  # noqa: PLC0415
-        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
-    except ImportError as missing:
-        raise OperatorError(
-            Fault("library_missing", f"boto3 cannot be imported ({missing}).", "Install boto3 for an S3 record_sink.")
-        ) from missing
+def to_s3(sink: Sink, run: str, files: Mapping[str, str], environment: Mapping[str, str]) -> str:
+    """Put every file under C(PREFIX/RUN/); returns the address."""
+    service = aws.service("s3", environment, seconds=_SECONDS, attempts=_ATTEMPTS)
     base = "/".join(part for part in (sink.prefix, run) if part)
     try:
-        s3 = boto3.client("s3")
         for name, content in files.items():
-            s3.put_object(Bucket=sink.name, Key=f"{base}/{name}", Body=content.encode())
-    except (BotoCoreError, ClientError) as fault:
+            service.client.put_object(Bucket=sink.name, Key=f"{base}/{name}", Body=content.encode())
+    except service.errors as fault:
         raise OperatorError(
             Fault(
                 "record_sink_failed", f"S3 does not take the record: {fault}.", "Check the bucket and its permissions."

@@ -14,21 +14,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from .. import aws
 from ..errors import Fault, OperatorError
 from ..verdict import Verdict
 from ..wording import counted
 
 ARN = re.compile(r"arn:[a-z-]+:elasticloadbalancing:(?P<region>[a-z0-9-]+):\d{12}:targetgroup/(?P<name>[^/]+)/.+")
 SECONDS = 2
-
-#: Environment variables that name credentials and the endpoint, by boto3's own argument.
-_SESSION = {
-    "AWS_ACCESS_KEY_ID": "aws_access_key_id",
-    "AWS_SECRET_ACCESS_KEY": "aws_secret_access_key",
-    "AWS_SESSION_TOKEN": "aws_session_token",
-    "AWS_PROFILE": "profile_name",
-}
-_ENDPOINTS = ("AWS_ENDPOINT_URL_ELASTIC_LOAD_BALANCING_V2", "AWS_ENDPOINT_URL")
 
 
 def read(arn: str, environment: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -38,22 +30,10 @@ def read(arn: str, environment: Mapping[str, str]) -> list[dict[str, Any]]:
         raise OperatorError(
             Fault("input_invalid", f"{arn} is no ARN of a target group.", "Correct target_group_arn in the inventory.")
         )
+    service = aws.service("elbv2", environment, named["region"], seconds=SECONDS, attempts=1)
     try:
-        # Imported where it is needed: it would add a fifth of a second to every other run.
-        import boto3  # noqa: PLC0415
-        from botocore.config import Config  # noqa: PLC0415
-        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
-    except ImportError as missing:
-        raise OperatorError(
-            Fault("library_missing", f"boto3 cannot be imported ({missing}).", "Install boto3 on the controller.")
-        ) from missing
-    quick = Config(connect_timeout=SECONDS, read_timeout=SECONDS, retries={"total_max_attempts": 1})
-    given = {argument: environment[name] for name, argument in _SESSION.items() if environment.get(name)}
-    endpoint = next((environment[name] for name in _ENDPOINTS if environment.get(name)), None)
-    try:
-        session = boto3.session.Session(region_name=named["region"], **given)
-        found = session.client("elbv2", endpoint_url=endpoint, config=quick).describe_target_health(TargetGroupArn=arn)
-    except (BotoCoreError, ClientError) as fault:
+        found = service.client.describe_target_health(TargetGroupArn=arn)
+    except service.errors as fault:
         raise OperatorError(
             Fault(
                 "target_group_unread",

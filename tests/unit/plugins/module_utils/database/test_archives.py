@@ -144,3 +144,10 @@ def test_a_disk_has_room_for_a_backup_and_the_reserve_or_not() -> None:
     fault = archives.cramped(free=100, expected=61, reserve=40, place="/b")
     assert fault is not None
     assert fault.reason == "disk_full"
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "data/../../x", ".."])
+def test_a_manifest_that_names_files_outside_its_folder_is_refused(path: str) -> None:
+    text = archives.written({**ENTRIES, "files": [{"path": path, "bytes": 1, "sha256": "aa"}]})
+    with pytest.raises(OperatorError, match="outside its folder"):
+        archives.read(ENTRIES["name"], text)
