@@ -45,9 +45,14 @@ class Checkup:
 
     @property
     def verdict(self) -> Verdict:
-        """The worst of all endpoints."""
+        """The worst of all endpoints; where all pass, they are named as a button's last line says it."""
         judged = worst(self.by_endpoint.values())
-        return Verdict("pass", f"all {len(self.by_endpoint)} endpoints are healthy") if judged.passed else judged
+        if not judged.passed:
+            return judged
+        others = [name for name in self.by_endpoint if name not in self.of_pods]
+        pods = f"{'all ' if len(self.of_pods) > 1 else ''}{counted(len(self.of_pods), 'pod')}"
+        named = " and ".join([pods, *others])
+        return Verdict("pass", f"{named} {'are' if len(self.by_endpoint) > 1 else 'is'} healthy")
 
     @property
     def lines(self) -> list[Line]:
