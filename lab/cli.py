@@ -14,7 +14,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from lab import address, component, images, plan, removal
+from lab import address, component, images, ownership, plan, removal
 from lab.site import Lab, LabError, Shape
 from lab.steps import Timings, run_all, spoken
 
@@ -94,9 +94,12 @@ def _count(text: str) -> int:
 def _up(lab: Lab, asked: argparse.Namespace) -> int:
     began = time.monotonic()
     with _locked(lab) as lock:
-        lab.remember(shape := _shape(lab, asked))
+        shape = _shape(lab, asked)
         if shape.rootless:
             _say("Without root: control plane and simulated nodes; no real node, no databases, no services.")
+        else:
+            ownership.take(lab)
+        lab.remember(shape)
         run_all(plan.steps(lab, lock), Timings(lab.cache / "timings.json"), _say)
     _say(f'The lab is up after {spoken(time.monotonic() - began)}. To use it: eval "$(python -m lab env)"')
     return 0

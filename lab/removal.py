@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab import address, cgroups, component
+from lab import address, cgroups, component, ownership
 from lab.command import ask
 from lab.node import CNI_NETWORK
 from lab.site import Lab, LabError
@@ -41,6 +41,7 @@ def remove(lab: Lab, say: Callable[[str], None]) -> None:
         shutil.rmtree(lab.state, ignore_errors=True)
         say("  done     data")
         return
+    ownership.require(lab)
     faults = end(lab)
     say("  done     processes, cgroups, mounts, pod network, packet rules")
     address.withdraw(lab)
@@ -49,6 +50,7 @@ def remove(lab: Lab, say: Callable[[str], None]) -> None:
         raise LabError("Not all of the lab could be removed, run `python -m lab down` again: " + "; ".join(faults))
     _forget_files(lab)
     shutil.rmtree(lab.state, ignore_errors=True)
+    ownership.release()
     say("  done     data")
 
 

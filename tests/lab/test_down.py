@@ -17,6 +17,7 @@ import pytest
 
 from lab import address, component, removal
 from lab.cgroups import NAME
+from lab.ownership import NOTE
 
 if TYPE_CHECKING:
     from lab.site import Lab
@@ -75,7 +76,7 @@ def _machine(lab: Lab) -> dict[str, set[str]]:
         "cgroups": {str(path) for path in Path("/sys/fs/cgroup").rglob(f"{NAME}*")},
         "settings": {f"{name} {(Path('/proc/sys') / name).read_text()}" for name in SETTINGS},
         "places": {str(path) for place in PLACES for path in Path(place).rglob("*")},
-        "state": {str(path) for path in lab.state.parent.glob(lab.state.name)},
+        "state": {str(path) for path in (*lab.state.parent.glob(lab.state.name), *NOTE.parent.glob(NOTE.name))},
     }
 
 

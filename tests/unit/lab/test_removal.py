@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import cgroups, removal
+from lab import cgroups, ownership, removal
 from lab.removal import without_kube_chains
 from lab.site import Lab, LabError
 
@@ -50,3 +50,14 @@ def test_a_lab_on_other_ports_that_is_not_there_takes_no_other_one_with_it(
     monkeypatch.setattr(cgroups, "remove", lambda: pytest.fail("the machine's cgroup was taken"))
     with pytest.raises(LabError, match="nothing was taken down"):
         removal.remove(Lab(state=tmp_path / "absent", cache=tmp_path, port_offset=5000), lambda _: None)
+
+
+def test_a_lab_that_is_not_the_machines_takes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cgroups, "remove", lambda: pytest.fail("the machine's cgroup was taken"))
+
+    def refuse(lab: Lab) -> None:
+        raise LabError(f"not the one in {lab.state}")
+
+    monkeypatch.setattr(ownership, "require", refuse)
+    with pytest.raises(LabError, match="not the one in"):
+        removal.remove(Lab(state=tmp_path / "absent", cache=tmp_path), lambda _: None)
