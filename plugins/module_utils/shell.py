@@ -22,11 +22,15 @@ from .redaction import redact, redact_text
 
 @dataclass(frozen=True)
 class Module:
-    """A module of this collection. C(rules) are further arguments of AnsibleModule, such as C(mutually_exclusive)."""
+    """A module of this collection. C(rules) are further arguments of AnsibleModule, such as C(mutually_exclusive).
+
+    C(library) is the one that the operation cannot do without, as Python imports it.
+    """
 
     operation: Operation
     arguments: dict[str, dict[str, Any]]
     rules: dict[str, Any] = field(default_factory=dict)
+    library: str = "kubernetes"
 
     def run(self) -> NoReturn:
         """Run as a module, on whatever machine Ansible brought it to."""

@@ -102,6 +102,7 @@ from ansible_collections.linkops.runbooks.plugins.module_utils.shell import Modu
 MODULE = Module(
     operation=info,
     arguments={**CACHE, **RUN, **INFO},
+    library="redis",
 )
 
 

@@ -140,6 +140,7 @@ MODULE = Module(
         "keep": {"type": "int", "default": 7},
         "keep_days": {"type": "float", "default": 14},
     },
+    library="psycopg2",
 )
 
 

@@ -105,6 +105,7 @@ MODULE = Module(
         **RUN,
         "database": {"type": "str", "required": True},
     },
+    library="psycopg2",
 )
 
 

@@ -190,6 +190,7 @@ MODULE = Module(
         "large_bytes": {"type": "int", "default": 10485760},
     },
     rules={"required_if": [("state", "absent", ["names"])]},
+    library="psycopg2",
 )
 
 

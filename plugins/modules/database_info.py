@@ -185,6 +185,7 @@ from ansible_collections.linkops.runbooks.plugins.module_utils.shell import Modu
 MODULE = Module(
     operation=info,
     arguments={**DATABASE, **RUN, **INFO},
+    library="psycopg2",
 )
 
 

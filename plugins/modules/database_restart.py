@@ -138,6 +138,7 @@ MODULE = Module(
         "deadline_seconds": {"type": "int", "default": 600},
         "started": {"type": "float"},
     },
+    library="psycopg2",
 )
 
 

@@ -154,6 +154,7 @@ MODULE = Module(
         "safety_backup": {"type": "bool", "default": True},
         "format": {"type": "str", "choices": ["directory", "custom"], "default": "directory"},
     },
+    library="psycopg2",
 )
 
 

@@ -177,6 +177,7 @@ MODULE = Module(
         "max_minutes": {"type": "float", "default": 60},
         "window": {"type": "str"},
     },
+    library="psycopg2",
 )
 
 

@@ -143,6 +143,7 @@ MODULE = Module(
         **SOURCE,
         "tolerate": {"type": "list", "elements": "str", "choices": STATES, "default": STATES},
     },
+    library="psycopg2",
 )
 
 

@@ -164,6 +164,7 @@ MODULE = Module(
         "free_bytes_unknown": {"type": "str"},
         "reserve_bytes": {"type": "int", "default": 1 << 30},
     },
+    library="psycopg2",
 )
 
 

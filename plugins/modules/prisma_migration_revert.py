@@ -77,6 +77,7 @@ MODULE = Module(
         "confirm": {"type": "str"},
         "backup": {"type": "str"},
     },
+    library="psycopg2",
 )
 
 

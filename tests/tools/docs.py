@@ -1,11 +1,7 @@
 # Copyright: (c) 2026, linkops.runbooks contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Has antsibull-docs judge the modules' documentation, on a copy without the routing of their actions.
-
-antsibull-docs takes an action's redirect for a new name of the module (``docs_parsing/routing.py``, "Merge 'action'
-routing info into 'modules' routing info"), and then knows none of the options of a routed module.
-"""
+"""Has antsibull-docs judge the modules' documentation, on a copy whose folders are named as a collection's are."""
 
 from __future__ import annotations
 
@@ -13,8 +9,6 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-
-import yaml
 
 from tests.tools.ansible_test import copy_parts
 
@@ -24,10 +18,6 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="linkops-docs-") as scratch:
         collection = Path(scratch, "ansible_collections/linkops/runbooks")
         copy_parts(collection)
-        runtime = collection / "meta/runtime.yml"
-        content = yaml.safe_load(runtime.read_text())
-        del content["plugin_routing"]["action"]
-        runtime.write_text(yaml.safe_dump(content))
         command = ["antsibull-docs", "lint-collection-docs", "--plugin-docs", "--skip-rstcheck", str(collection)]
         return subprocess.run(command, cwd=scratch, check=False).returncode
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, linkops.runbooks contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every module is one argument spec and one operation, in an action group, and routed to that group's action plugin."""
+"""Every module is one argument spec and one operation, in one action group, and has an action plugin of its name."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from ansible_collections.linkops.runbooks.plugins.module_utils.shell import Modu
 
 COLLECTION = Path(__file__).resolve().parents[4]
 NAMES = sorted(path.stem for path in (COLLECTION / "plugins/modules").glob("[a-z]*.py"))
-ACTIONS = sorted(path.stem for path in (COLLECTION / "plugins/action").glob("[a-z]*.py"))
+ACTIONS = sorted((COLLECTION / "plugins/action").glob("[a-z]*.py"))
 SHARED = {"cache": CACHE, "cluster": CONNECTION, "database": DATABASE}
-ACTION_OF = {"cache": "cache_info", "cluster": "workload_info", "database": "database_info"}
+LIBRARIES = {"cache": "redis", "cluster": "kubernetes", "database": "psycopg2"}
 RUNTIME: dict[str, Any] = yaml.safe_load((COLLECTION / "meta/runtime.yml").read_text(encoding="utf-8"))
 
 
@@ -86,22 +86,17 @@ def test_no_group_names_a_module_that_is_not_there() -> None:
     assert group("all") == set(NAMES)
 
 
-def test_an_action_plugin_bears_a_modules_name_which_documents_it() -> None:
-    assert set(ACTION_OF.values()) == set(ACTIONS) <= set(NAMES)
+def test_every_module_has_an_action_plugin_of_its_name() -> None:
+    assert [path.stem for path in ACTIONS] == NAMES  # a copy of any other
 
 
-def test_every_module_is_routed_to_the_action_plugin_of_its_group(name: str) -> None:
+def test_all_action_plugins_are_one_file() -> None:
+    assert len({path.read_text(encoding="utf-8") for path in ACTIONS}) == 1
+
+
+def test_a_module_names_the_library_of_its_group(name: str, module: Any) -> None:
     (kind,) = (kind for kind in SHARED if name in group(kind))  # a module gets the defaults of one group alone
-    action = ACTION_OF[kind]
-    routed = {key: value["redirect"] for key, value in RUNTIME["plugin_routing"]["action"].items()}
-    if name == action:
-        assert name not in routed
-    else:
-        assert routed[name] == f"linkops.runbooks.{action}"
-
-
-def test_nothing_is_routed_that_is_not_there() -> None:
-    assert set(RUNTIME["plugin_routing"]["action"]) <= set(NAMES)
+    assert module.MODULE.library == LIBRARIES[kind]
 
 
 def test_values_that_ansible_may_show_hold_no_credential(module: Any) -> None:

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, linkops.runbooks contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The one action plugin: where it runs a module, with which arguments, and what it lets out."""
+"""How a module runs: where it runs a module, with which arguments, and what it lets out."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from ansible.playbook.task import Task
 from ansible.plugins.loader import get_shell_plugin
 from ansible.template import Templar
 
-from ansible_collections.linkops.runbooks.plugins.action import workload_info as plugin
-from ansible_collections.linkops.runbooks.plugins.action.workload_info import ActionModule, ControllerCall
+from ansible_collections.linkops.runbooks.plugins.action.run_record import ActionModule
 from ansible_collections.linkops.runbooks.plugins.modules.run_record import MODULE
+from ansible_collections.linkops.runbooks.plugins.plugin_utils import controller
+from ansible_collections.linkops.runbooks.plugins.plugin_utils.controller import ControllerCall
 
 SECRET = "hunter22"
 OPENED = {
@@ -86,6 +87,11 @@ def test_a_controller_without_the_library_runs_the_module(monkeypatch: pytest.Mo
     assert "cannot import kubernetes" in action(OPENED)._why_elsewhere({})
 
 
+def test_a_library_is_missing_with_the_reason() -> None:
+    assert controller.library_missing("json") is None
+    assert "nobodys_library" in (controller.library_missing("nobodys_library") or "")
+
+
 def test_runs_the_operation_and_hides_what_is_secret(capsys: pytest.CaptureFixture[str]) -> None:
     result = action({**OPENED, "reason": f"key {SECRET}"}).run(task_vars={"inventory_hostname": "servicelink-api"})
     assert result["run"]["button"] == "rollback"
@@ -144,7 +150,7 @@ def test_options_that_come_from_the_environment(
     given: dict[str, Any], environment: dict[str, str], used: str | None
 ) -> None:
     arguments = dict(given)
-    plugin._from_environment(arguments, MODULE, environment)
+    controller._from_environment(arguments, MODULE, environment)
     assert arguments.get("host") == used
 
 
@@ -160,7 +166,7 @@ def test_a_terminal_that_is_gone_does_not_stop_the_work(monkeypatch: pytest.Monk
     def gone(_line: str) -> None:
         raise BrokenPipeError
 
-    monkeypatch.setattr(plugin.display, "display", gone)
+    monkeypatch.setattr(controller.display, "display", gone)
     call = ControllerCall({})
     call.say("1 of 3 updated")
     assert call.silent
