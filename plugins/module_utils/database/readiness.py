@@ -10,13 +10,14 @@ Each question is answered with C(None) where all is well, with a sentence to war
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TypeAlias
 
 from ..errors import Fault
 from ..wording import duration, size
 from .archives import Manifest
 from .connection import Row
 
-Answer = Fault | str | None
+Answer: TypeAlias = "Fault | str | None"  # as text: pylint knows no | for a dataclass
 
 
 def way_back(
