@@ -41,6 +41,7 @@ class Making:
     programs: Programs
     deadline: Deadline
     depot: Depot | None = None
+    safety: bool = False
 
     @property
     def params(self) -> Any:
@@ -151,6 +152,7 @@ def _dumped(
         "snapshot_at": taken.isoformat(),
         "seconds": round(time.monotonic() - began, 1),
         "state": state,
+        "safety": making.safety,
         "run": (params.get("run") or {}).get("id"),
         "files": files,
         "content": content,

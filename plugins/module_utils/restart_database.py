@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from .call import Call
 from .confirmation import unconfirmed
-from .database import interruptions, queries
+from .database import clients, interruptions, queries
 from .database.connection import Row
 from .database.refusals import EXHAUSTED, Refused
 from .database.session import opened
@@ -24,6 +24,7 @@ from .holding import Hold, held
 from .hosting.container import Container
 from .hosting.rds import Instance
 from .verdict import Verdict
+from .wording import counted
 
 _TICK_SECONDS = 0.5
 _SAY_SECONDS = 5.0
@@ -75,7 +76,7 @@ def restart(call: Call) -> dict[str, Any]:
         host = _host(call)
         if why := interruptions.recent(seen.server, params["fresh_minutes"]):
             sentence = f"{place} was not restarted: {why}"
-            return _told(seen, sentence, changed=False)
+            return _told(call, seen, sentence, changed=False)
         act = interruptions.act(place, seen.sessions, seen.trouble)
         faults = host.faults() if host else []
         faults += [] if params["interrupt"] else interruptions.hindrances(seen.work)
@@ -86,7 +87,7 @@ def restart(call: Call) -> dict[str, Any]:
         for sentence in [*(host.warnings(params["failover"]) if host else []), *said]:
             call.warn(sentence)
         if call.check_mode or not host:
-            return _told(seen, f"would restart it{f' as {host.name}' if host else ''}. {act}", changed=True)
+            return _told(call, seen, f"would restart it{f' as {host.name}' if host else ''}. {act}", changed=True)
         hold.renew()
         began = time.monotonic()
         call.journal.note("write", act="restart", host=host.name, act_sentence=act)
@@ -103,22 +104,26 @@ def _proved(
     start = time.monotonic() if began is None else began
     waits = "nobody has asked"
     back: Seen | None = None
-    wanted = set(params["clients"])
+    database, wanted = resolve(params, call.environment).database, _clients(call, seen)
     while True:
         try:
             waits = host.settled() if host else ""
             if not waits:
                 back = _look(call, [])
-                waits = _waits(back, before, time.monotonic() - start, wanted)
+                waits = _waits(back, before, time.monotonic() - start)
+                away = clients.absent(wanted, back.sessions or (), database)
+                waits = waits or (f"no session of {', '.join(away)} yet" if away else "")
         except OperatorError as fault:
             waits = str(fault.faults[0])
         if not waits and back is not None:
             sessions = len(back.sessions or ())
-            sentence = f"restarted, answers again after {time.monotonic() - start:.1f} s, {sessions} sessions are back"
-            return _told(back, sentence, changed=True, seconds=time.monotonic() - start)
+            among = f", {', '.join(wanted)} among them" if wanted else ""
+            took = time.monotonic() - start
+            sentence = f"restarted, answers again after {took:.1f} s with {counted(sessions, 'session')}{among}"
+            return _told(call, back, sentence, changed=True, seconds=time.monotonic() - start)
         if deadline.expired:
             sentence = f"the server has not come back within {deadline.seconds:g} s: {waits}"
-            result = _told(back or seen, sentence, changed=True, status="fail", seconds=time.monotonic() - start)
+            result = _told(call, back or seen, sentence, changed=True, status="fail", seconds=time.monotonic() - start)
             return {**result, "failed": True, "reason": "not_back"}
         hold.renew_if_due()
         if said.expired:
@@ -127,15 +132,12 @@ def _proved(
         time.sleep(_TICK_SECONDS)
 
 
-def _waits(back: Seen, before: Mapping[str, Any] | None, elapsed: float, clients: set[str]) -> str:
+def _waits(back: Seen, before: Mapping[str, Any] | None, elapsed: float) -> str:
     """What is still missing after the restart."""
     if back.server is None:
         return back.trouble
     if not interruptions.came_back(before, back.server, elapsed):
         return "the server that answers is the one from before"
-    there = {str(each["application"]) for each in back.sessions or ()}
-    if absent := sorted(clients - there):
-        return f"no session of {', '.join(absent)} yet"
     return ""
 
 
@@ -180,14 +182,22 @@ def _missing(params: Mapping[str, Any]) -> list[Fault]:
     return faults
 
 
+def _clients(call: Call, seen: Seen) -> list[str]:
+    """The services that must be back: those that the call names, else those that are connected."""
+    given: list[str] | None = call.params["clients"]
+    database = resolve(call.params, call.environment).database
+    return clients.named(seen.sessions or (), database) if given is None else given
+
+
 def _told(
-    seen: Seen, sentence: str, changed: bool, status: Any = "pass", seconds: float | None = None
+    call: Call, seen: Seen, sentence: str, changed: bool, status: Any = "pass", seconds: float | None = None
 ) -> dict[str, Any]:
     return {
         "changed": changed,
         "started": seen.server["started_epoch_seconds"] if seen.server else None,
         "sessions": None if seen.sessions is None else len(seen.sessions),
         "seconds": None if seconds is None else round(seconds, 1),
+        "clients": _clients(call, seen),
         "wanted": changed,
         "verdict": Verdict(status, sentence).as_result(),
         "msg": sentence,

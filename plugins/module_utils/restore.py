@@ -6,12 +6,13 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from typing import Any
 
 from .backup import input_faults
 from .call import Call
-from .database import archives, restoring, standing, swapping
+from .database import archives, clients, queries, restoring, standing, swapping
 from .database.archives import Manifest
 from .database.programs import Programs
 from .database.session import DatabaseSession, opened
@@ -26,6 +27,7 @@ from .holding import Hold, held
 from .verdict import Verdict
 
 _SUFFIX = "_restoring"
+_TICK_SECONDS = 0.5
 
 
 def restore(call: Call) -> dict[str, Any]:
@@ -79,6 +81,7 @@ def _restored(session: DatabaseSession, hold: Hold, before: Standing) -> dict[st
         safety = _safety(session, hold, shelf, before, found, deadline)
         try:
             hold.renew()
+            created = restoring.make_roles(session, manifest) if params["create_roles"] else []
             restoring.create(session, making, manifest.entries["properties"], deadline, look)
             restoring.fill(session, found, str(shelf.archive(manifest)), making, params["jobs"], deadline, look)
             call.say(f"restored into {making} after {deadline.elapsed:.1f} s; comparing")
@@ -91,10 +94,12 @@ def _restored(session: DatabaseSession, hold: Hold, before: Standing) -> dict[st
         except BaseException:
             _dropped(session, making)
             raise
-    call.journal.note("restore", backup=manifest.name, safety=safety, aside=old)
+    call.journal.note("restore", backup=manifest.name, safety=safety, aside=old, roles=created)
+    away = _reconnected(session, hold, before)
     kept = f"; what it was before is {old}" if old else ""
     sentence = f"{before.name} is restored from {manifest.name}: {verdict.reason}{kept}"
-    return _told(before, manifest, sentence, old, changed=True, safety=safety, seconds=deadline.elapsed)
+    result = _told(before, manifest, sentence, old, changed=True, safety=safety, seconds=deadline.elapsed)
+    return {**result, "roles": created, **away}
 
 
 def _returned(session: DatabaseSession, hold: Hold, before: Standing) -> dict[str, Any]:
@@ -120,7 +125,22 @@ def _returned(session: DatabaseSession, hold: Hold, before: Standing) -> dict[st
     old = _swapped_back(session, before, target)
     session.call.journal.note("return", to=target.name, aside=old)
     sentence = f"{before.name} is what it was before {target.backup} was restored; the restored one is {old}"
-    return _told(before, None, sentence, old, changed=True)
+    away = _reconnected(session, hold, before)
+    return {**_told(before, None, sentence, old, changed=True), **away}
+
+
+def _reconnected(session: DatabaseSession, hold: Hold, before: Standing) -> dict[str, Any]:
+    """Wait until the services are back that were connected, or that the call names; who they are and who is away."""
+    params, deadline = session.params, Deadline(session.params["reconnect_seconds"])
+    wanted = clients.named(before.sessions, before.name) if params["clients"] is None else params["clients"]
+    while away := clients.absent(wanted, session.database.read(queries.SESSIONS), before.name):
+        if deadline.expired:
+            session.call.warn(f"No session of {', '.join(away)} has come back within {deadline.seconds:g} s.")
+            break
+        hold.renew_if_due()
+        time.sleep(_TICK_SECONDS)
+    session.call.journal.note("reconnected", clients=wanted, away=away)
+    return {"clients": wanted, "away": away}
 
 
 def _swapped_back(session: DatabaseSession, before: Standing, target: Aside) -> str:
@@ -146,7 +166,7 @@ def _safety(
         if free:
             raise OperatorError(free)
         session.call.say(f"first a safety backup of {before.name}")
-        return made(Making(inside, hold, shelf, found, deadline)).name
+        return made(Making(inside, hold, shelf, found, deadline, safety=True)).name
 
 
 def _dropped(session: DatabaseSession, name: str) -> None:
@@ -184,6 +204,8 @@ def _told(
         "backup": manifest.described() if manifest else None,
         "lost_minutes": None if lost is None else round(lost, 1),
         "sessions": len(before.sessions),
+        "clients": clients.named(before.sessions, before.name),
+        "away": [],
         "set_aside": aside or None,
         "safety_backup": safety,
         "seconds": None if seconds is None else round(seconds, 1),

@@ -11,7 +11,7 @@ short_description: Restart the server of a PostgreSQL database
 version_added: 0.1.0
 description:
   - Sees who is connected, what is running and who follows the server, restarts it, and proves that it answers, that it
-    was started anew, and that the clients named in O(clients) are back.
+    was started anew, and that the services that were connected are back.
   - Refuses to interrupt a backup, a restore, a migration or maintenance without O(interrupt), and anything without
     O(confirm). A server that cannot be asked may be restarted all the same, as that is what it may need.
   - A server that was started within O(fresh_minutes) is not restarted again.
@@ -64,10 +64,11 @@ options:
     type: float
     default: 10
   clients:
-    description: Values of C(application_name) of which there must be a session again.
+    description:
+      - Values of C(application_name) of which there must be a session again. If not given, those of the services that
+        had one before.
     type: list
     elements: str
-    default: []
   deadline_seconds:
     description: How long it may take until the server and its clients are back.
     type: int
@@ -103,6 +104,11 @@ started:
   description: When the server was started, in seconds since the epoch, by its own clock; none where it did not answer.
   returned: success
   type: float
+clients:
+  description: The services that must be back.
+  returned: success
+  type: list
+  elements: str
 sessions:
   description: How many client sessions there are.
   returned: success
@@ -134,7 +140,7 @@ MODULE = Module(
         "confirm": {"type": "str"},
         "interrupt": {"type": "bool", "default": False},
         "fresh_minutes": {"type": "float", "default": 10},
-        "clients": {"type": "list", "elements": "str", "default": []},
+        "clients": {"type": "list", "elements": "str"},
         "deadline_seconds": {"type": "int", "default": 600},
         "started": {"type": "float"},
     },

@@ -41,6 +41,23 @@ options:
     description: Restore the backup although it was the last that was restored.
     type: bool
     default: false
+  create_roles:
+    description:
+      - Whether to make roles again that own something in the backup, or were granted something, and that the server
+        lacks. They cannot log in, as a backup has no passwords, and get back no power over the server. Without it they
+        are named, and nothing is done.
+    type: bool
+    default: false
+  clients:
+    description:
+      - Values of C(application_name) of which there must be a session again. If not given, those of the services that
+        had one before.
+    type: list
+    elements: str
+  reconnect_seconds:
+    description: How long to wait for them.
+    type: float
+    default: 30
   safety_backup:
     description:
       - Whether to back the database up before it is replaced; without it the database that is set aside has to do.
@@ -115,6 +132,21 @@ sessions:
   description: How many sessions the database had before.
   returned: success
   type: int
+clients:
+  description: The services that were waited for, or would be.
+  returned: success
+  type: list
+  elements: str
+away:
+  description: Those of them that had not come back.
+  returned: success
+  type: list
+  elements: str
+roles:
+  description: The roles that were made.
+  returned: when it was restored
+  type: list
+  elements: str
 set_aside:
   description: The name that the former database has now.
   returned: success
@@ -151,6 +183,9 @@ MODULE = Module(
         "state": {"type": "str", "choices": ["restored", "returned"], "default": "restored"},
         "confirm": {"type": "str"},
         "again": {"type": "bool", "default": False},
+        "create_roles": {"type": "bool", "default": False},
+        "clients": {"type": "list", "elements": "str"},
+        "reconnect_seconds": {"type": "float", "default": 30},
         "safety_backup": {"type": "bool", "default": True},
         "format": {"type": "str", "choices": ["directory", "custom"], "default": "directory"},
     },

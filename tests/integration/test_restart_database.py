@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pwd
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,14 +16,13 @@ import pytest
 from moto.rds.models import RDSBackend
 
 from ansible_collections.linkops.runbooks.plugins.module_utils.shell import perform
-from lab.component import UNPRIVILEGED
 from lab.site import Lab
 from tests.integration.harness.amazon import REGION, amazon
-from tests.integration.harness.engine import engine
+from tests.integration.harness.engine import contained, engine
 from tests.integration.harness.postgres import Server, TestDatabase, server
 from tests.integration.harness.pressing import Press
 from tests.integration.harness.services import Services
-from tests.integration.harness.stores import until
+from tests.integration.harness.stores import comes_back, until
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +71,8 @@ def pressed(
 
 def test_an_instance_is_rebooted_once(shop: TestDatabase, rds: dict[str, str]) -> None:
     told = {"method": "rds", "rds_instance": "shop", "rds_region": REGION}
-    with contextlib.closing(shop.open(application="servicelink-api")):
+    with comes_back(lambda name: shop.open(application=name), "servicelink-api"):
+        until(lambda: pressed(shop, rds, check_mode=True, confirm="shop", **told)["sessions"] == 1, "it is connected")
         refused = pressed(shop, rds, **told)
         assert refused["reason"] == "unconfirmed", refused
         assert "1 session (1 x servicelink-api) end, 0 of them in a transaction" in refused["msg"]
@@ -83,6 +82,7 @@ def test_an_instance_is_rebooted_once(shop: TestDatabase, rds: dict[str, str]) -
     assert done.get("failed") is None, done
     assert done["changed"], done
     assert done["started"] > planned["started"]
+    assert "servicelink-api among them" in done["msg"]
     again = pressed(shop, rds, confirm="shop", **{**told, "fresh_minutes": 10})
     assert not again["changed"], again
     assert "was not restarted: it was started" in again["msg"]
@@ -131,14 +131,7 @@ def test_a_container_is_restarted(lab: Lab) -> None:
     """The server runs in a container of Podman, which speaks Docker's API."""
     with server(lab) as postgres, engine() as podman:
         shop = postgres.database("shop")
-        postgres.stop()
-        user = pwd.getpwnam(UNPRIVILEGED)
-        settings = ["-c", f"port={postgres.port}", "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]
-        settings += ["-c", f"unix_socket_directories={postgres.home}"]
-        podman.start(
-            "db", f"{user.pw_uid}:{user.pw_gid}", [postgres.home, lab.cache],
-            [str(postgres.programs / "postgres"), "-D", str(postgres.home / "data"), *settings], "SIGINT",
-        )  # fmt: skip
+        contained(podman, postgres, lab)
         told = {"method": "container", "container": "db", "container_socket": podman.socket, "confirm": "shop"}
         first = pressed(shop, dict(os.environ), **told)
         assert first.get("failed") is None, first

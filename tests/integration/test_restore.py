@@ -18,7 +18,7 @@ from ansible_collections.linkops.runbooks.plugins.modules.database_backup import
 from ansible_collections.linkops.runbooks.plugins.modules.database_restore import MODULE as RESTORE
 from lab import binaries
 from lab.site import Lab
-from tests.integration.harness.stores import Postgres, Scratch, ask, own_postgres, until
+from tests.integration.harness.stores import Postgres, Scratch, ask, comes_back, own_postgres, until
 
 DATABASES = "SELECT datname, datallowconn FROM pg_database WHERE datname LIKE %s ORDER BY 1"
 
@@ -98,8 +98,10 @@ def test_a_database_is_replaced_and_can_be_had_back(scratch: Scratch, options: d
         planned = ask(RESTORE, **options, confirm=scratch.name, check_mode=True)
         assert planned["changed"], planned
         assert jobs(scratch) == 10
-        done = ask(RESTORE, **options, confirm=scratch.name)
+        with comes_back(scratch.connect, "servicelink-api"):
+            done = ask(RESTORE, **options, confirm=scratch.name)
         assert done.get("changed"), done
+        assert (done["clients"], done["away"]) == (["servicelink-api"], [])
         with pytest.raises(psycopg2.Error), service.cursor() as cursor:
             cursor.execute("SELECT 1")
     assert jobs(scratch) == 500
@@ -107,11 +109,13 @@ def test_a_database_is_replaced_and_can_be_had_back(scratch: Scratch, options: d
     assert done["safety_backup"] != name
     assert (Path(options["directory"]) / done["safety_backup"] / "manifest.json").is_file()
     assert scratch.server.run('SELECT count(*) FROM "Job"', database=done["set_aside"]) == [(10,)]
-    again = ask(RESTORE, **options, backup=name, confirm=scratch.name)
+    again = ask(RESTORE, **options, confirm=scratch.name)  # of the newest, which is not what was saved meanwhile
     assert not again["changed"], again
     assert "already" in again["msg"]
 
-    back = ask(RESTORE, **options, state="returned", confirm=scratch.name)
+    with contextlib.closing(scratch.connect("credlink-api")):
+        back = ask(RESTORE, **options, state="returned", confirm=scratch.name, reconnect_seconds=1)
+    assert back["away"] == ["credlink-api"], back
     assert back.get("changed"), back
     assert jobs(scratch) == 10
     assert around(scratch) == before
@@ -138,14 +142,44 @@ def test_what_fails_leaves_the_database_as_it_was(scratch: Scratch, options: dic
     said = ask(RESTORE, **options, confirm=scratch.name)
     assert said["reason"] == "restore_unproved", said
     damaged.write_bytes(whole)
-    scratch.server.run(f"ALTER ROLE {scratch.name} RENAME TO {scratch.name}x")
-    try:
-        said = ask(RESTORE, **options, confirm=scratch.name)
-        assert f"has no role {scratch.name}," in said["msg"], said
-    finally:
-        scratch.server.run(f"ALTER ROLE {scratch.name}x RENAME TO {scratch.name}")
     assert jobs(scratch) == 10
     assert [row[0] for row in scratch.server.run(DATABASES, f"{scratch.name}%")] == [scratch.name]
+
+
+def test_roles_that_are_gone_are_named_or_made_again_without_a_word_to_enter(
+    scratch: Scratch, options: dict[str, Any]
+) -> None:
+    group, lost = f"{scratch.name}_readers", f"{scratch.name}x"
+    for statement in (
+        f"ALTER ROLE {scratch.name} CREATEDB CONNECTION LIMIT 9",
+        f'ALTER ROLE {scratch.name} SET search_path TO public, "od d"',
+        f"CREATE ROLE {group}; GRANT {group}, pg_monitor TO {scratch.name}",
+    ):
+        scratch.server.run(statement)
+    back_up(scratch, options)
+    scratch.server.run(f"ALTER ROLE {scratch.name} RENAME TO {lost}")
+    try:
+        said = ask(RESTORE, **options, confirm=scratch.name)
+        assert said["reason"] == "roles_missing", said
+        assert f"has no role {scratch.name}, which owns" in said["msg"], said
+        told = {**options, "confirm": scratch.name, "create_roles": True}
+        planned = ask(RESTORE, **told, check_mode=True)
+        assert any("so it cannot log in, and without CREATEDB, pg_monitor" in each for each in planned["warnings"])
+        assert scratch.server.run("SELECT 1 FROM pg_roles WHERE rolname = %s", scratch.name) == []
+        done = ask(RESTORE, **told)
+        assert done["roles"] == [scratch.name], done
+        made = scratch.server.run(
+            "SELECT rolcanlogin, rolcreatedb, rolconnlimit, rolconfig, (SELECT array_agg(roleid::regrole::text)"
+            " FROM pg_auth_members WHERE member = r.oid) FROM pg_roles r WHERE rolname = %s", scratch.name,
+        )  # fmt: skip
+        assert made == [(False, False, 9, ['search_path=public, "od d"'], [group])]
+        assert jobs(scratch) == 500
+    finally:
+        for name, _open in scratch.server.run(DATABASES, f"{scratch.name}\\_before%"):
+            scratch.server.run(f'DROP DATABASE "{name}" WITH (FORCE)')
+        scratch.server.run(f"DROP OWNED BY {lost} CASCADE")
+        scratch.server.run(f"DROP ROLE {lost}")
+        scratch.server.run(f"DROP ROLE {group}")
 
 
 def test_a_session_that_is_ended_in_the_middle(scratch: Scratch, options: dict[str, Any]) -> None:

@@ -50,6 +50,11 @@ class Manifest:
         return datetime.fromisoformat(self.entries["snapshot_at"])
 
     @property
+    def safety(self) -> bool:
+        """Whether a restore took it of what it replaced; then it counts as the newest for nobody."""
+        return bool(self.entries.get("safety"))
+
+    @property
     def size_bytes(self) -> int:
         """How large its files are."""
         return sum(int(each["bytes"]) for each in self.entries["files"])
@@ -168,8 +173,8 @@ def compared(dumped: Content, restored: Content) -> Verdict:
     return Verdict(
         "pass",
         f"{counted(evidence['rows'], 'row')} in {counted(len(before), 'table')}, "
-        f"{counted(evidence['constraints'], 'constraint')}, {evidence['indexes']} indexes and the newest migration "
-        f"({dumped['newest_migration'] or 'none'}) are those of the dump's snapshot",
+        f"{counted(evidence['constraints'], 'constraint')}, {counted(evidence['indexes'], 'index', 'indexes')} and the"
+        f" newest migration ({dumped['newest_migration'] or 'none'}) are those of the dump's snapshot",
         evidence,
     )
 

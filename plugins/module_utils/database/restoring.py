@@ -15,7 +15,7 @@ from typing import Any
 
 from ..deadline import Deadline
 from ..errors import Fault, OperatorError
-from . import contents, programs
+from . import contents, programs, roles
 from .archives import Manifest
 from .connection import Database, Row
 from .programs import Programs
@@ -28,7 +28,8 @@ _LONGEST = 63
 _OLDEST = 130000  # DROP DATABASE WITH (FORCE)
 
 RIGHTS = """
-SELECT r.rolsuper AS superuser, r.rolsuper OR r.rolcreatedb AS creates, pg_is_in_recovery() AS in_recovery,
+SELECT r.rolsuper AS superuser, r.rolsuper OR r.rolcreatedb AS creates, r.rolsuper OR r.rolcreaterole AS creates_roles,
+       pg_is_in_recovery() AS in_recovery,
        (SELECT count(*) FROM pg_roles m WHERE m.rolname = 'rds_superuser' AND pg_has_role(m.oid, 'member')) > 0
        AS rds_superuser
 FROM pg_roles r WHERE r.rolname = current_user
@@ -40,6 +41,7 @@ SELECT v.name, bool_or(v.version = %(version)s) AS same, bool_or(v.superuser AND
 FROM pg_available_extension_versions v WHERE v.name = %(name)s GROUP BY v.name
 """
 
+ROLES = "SELECT rolname AS name FROM pg_roles"
 EXISTS = "SELECT 1 FROM pg_database WHERE datname = %s"
 
 
@@ -50,7 +52,7 @@ def unfit(session: DatabaseSession, manifest: Manifest) -> tuple[list[Fault], li
     server = session.target.address
     with database.transaction(read_only=True) as ask:
         mine = ask(RIGHTS)[0]
-        roles = {row["name"] for row in ask("SELECT rolname AS name FROM pg_roles")}
+        lacking = roles.missing(entries, [row["name"] for row in ask(ROLES)])
         there = {
             each["name"]: ask(EXTENSIONS, {"name": each["name"], "version": each["version"]})
             for each in entries["extensions"]
@@ -78,17 +80,9 @@ def unfit(session: DatabaseSession, manifest: Manifest) -> tuple[list[Fault], li
                 "Press as one that may (database_admin_user in the inventory), or ALTER ROLE ... CREATEDB.",
             )
         )
-    needed = {role["name"] for role in entries["roles"] if role["needed"]}
-    needed |= {each["role"] for each in (*entries["settings"], *entries["grants"]) if each["role"]}
-    needed -= roles
-    if needed:
-        faults.append(
-            Fault(
-                "roles_missing",
-                f"{server} has no role {', '.join(sorted(needed))}, which owns or was granted something in the backup.",
-                "Create it as the manifest's roles say it, with a password; a backup has no passwords.",
-            )
-        )
+    wanting, made_again = roles.judged(lacking, bool(session.params.get("create_roles")), mine["creates_roles"], server)
+    faults += wanting
+    warnings += made_again
     for each in entries["extensions"]:
         name, found = each["name"], there[each["name"]]
         if not found:
@@ -113,6 +107,16 @@ def unfit(session: DatabaseSession, manifest: Manifest) -> tuple[list[Fault], li
                 )
             )
     return faults, warnings
+
+
+def make_roles(session: DatabaseSession, manifest: Manifest) -> list[str]:
+    """Make the roles that the server lacks; their names."""
+    with session.database.transaction(read_only=True) as ask:
+        superuser = ask(RIGHTS)[0]["superuser"]
+        lacking = roles.missing(manifest.entries, [row["name"] for row in ask(ROLES)])
+    if lacking:
+        roles.create(session, lacking, superuser)
+    return [str(each["name"]) for each in lacking]
 
 
 def named(database: str, suffix: str) -> str:

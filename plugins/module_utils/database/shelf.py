@@ -160,12 +160,15 @@ class Shelf:
 
 
 def newest(sources: Sequence[Source], database: str) -> Manifest | None:
-    """The newest backup that can be used, as far as its manifest says; the same one is that of the first source."""
+    """The newest backup that can be used, as far as its manifest says; the same one is that of the first source.
+
+    What a restore saved of the database that it replaced is none: who restores twice wants the same both times.
+    """
     for name in _names(sources, database):
         for source in sources:
             with contextlib.suppress(OperatorError):
-                if name in source.names(database):
-                    return source.manifest(name)
+                if name in source.names(database) and not (found := source.manifest(name)).safety:
+                    return found
     return None
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from ..deadline import Deadline
 from ..errors import Fault, OperatorError
-from . import queries, restoring, standing
+from . import queries, restoring, roles, standing
 from .refusals import Refused
 from .restoring import Meanwhile
 from .session import DatabaseSession
@@ -81,12 +81,10 @@ def dress(session: DatabaseSession, name: str, entries: Mapping[str, Any], deadl
     place = sql.Identifier(name)
     with database.transaction() as ask:
         for each in entries["settings"]:
-            variable, values = standing.setting(each["setting"])
             of = sql.SQL("DATABASE {}").format(place)
             if each["role"]:
                 of = sql.SQL("ROLE {} IN DATABASE {}").format(sql.Identifier(each["role"]), place)
-            parts = sql.SQL(".").join(sql.Identifier(part) for part in variable.split("."))
-            ask(sql.SQL("ALTER {} SET {} TO {}").format(of, parts, sql.SQL(", ").join(map(sql.Literal, values))))
+            ask(roles.altered(sql, of, each["setting"]))
         if entries["grants"]:
             owner = sql.Identifier(entries["properties"]["owner"])
             ask(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC, {}").format(place, owner))

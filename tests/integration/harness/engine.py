@@ -7,12 +7,17 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pwd
 import shutil
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+
+from lab.component import UNPRIVILEGED
+from lab.site import Lab
+from tests.integration.harness.postgres import HOST, Server
 
 READY_SECONDS = 30.0
 #: What a program of the host needs to run in a container; its own limits must not be above those of this process.
@@ -52,6 +57,21 @@ class Engine:
         mounts = [f"--volume={each}:{each}:ro" for each in _FOLDERS] + [f"--volume={each}:{each}" for each in folders]
         options = ["--detach", f"--name={name}", f"--user={user}", f"--stop-signal={signal}", *_LIMITS, *mounts]
         self.run("run", *options, "empty:1", *argv)
+
+
+def contained(podman: Engine, postgres: Server, lab: Lab) -> None:
+    """Move a server of a test into the container C(db), where it goes on with its data and port."""
+    postgres.stop()
+    user = pwd.getpwnam(UNPRIVILEGED)
+    place = {
+        "port": postgres.port,
+        "listen_addresses": HOST,
+        "unix_socket_directories": postgres.home,
+    }
+    words = [word for name, value in {**place, "fsync": "off"}.items() for word in ("-c", f"{name}={value}")]
+    argv = [str(postgres.programs / "postgres"), "-D", str(postgres.home / "data"), *words]
+    podman.start("db", f"{user.pw_uid}:{user.pw_gid}", [postgres.home, lab.cache], argv, "SIGINT")
+    postgres.wait()
 
 
 @contextlib.contextmanager

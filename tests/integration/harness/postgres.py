@@ -95,6 +95,10 @@ class Server:
             self._process = subprocess.Popen(
                 as_user(UNPRIVILEGED, tuple(argv)), stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=self.home
             )
+        self.wait()
+
+    def wait(self) -> None:
+        """Wait until it answers."""
         end = time.monotonic() + READY_SECONDS
         while True:
             try:

@@ -133,6 +133,29 @@ def busy(connection: Any, statement: str) -> Iterator[None]:
             thread.join(0.1)
 
 
+@contextlib.contextmanager
+def comes_back(connect: Callable[[str], Any], name: str) -> Iterator[None]:
+    """While this goes on, a client of this application_name connects again whenever it has lost its session."""
+    ended = threading.Event()
+
+    def work() -> None:
+        session = None
+        while not ended.wait(0.1):
+            with contextlib.suppress(psycopg2.Error):
+                session = session if session and not session.closed else connect(name)
+                session.cursor().execute("SELECT 1")
+        if session:
+            session.close()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
 def until(condition: Callable[[], Any], what: str, seconds: float = START_SECONDS) -> None:
     """Wait until something is so."""
     end = time.monotonic() + seconds
