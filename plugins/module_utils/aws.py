@@ -47,11 +47,13 @@ def service(
         boto3: Any = importlib.import_module("boto3")
         config: Any = importlib.import_module("botocore.config")
         errors: Any = importlib.import_module("botocore.exceptions")
+        parsers: Any = importlib.import_module("botocore.parsers")
     except ImportError as missing:
         raise OperatorError(
             Fault("library_missing", f"boto3 cannot be imported ({missing}).", "Install boto3 on the controller.")
         ) from missing
-    raised = (errors.BotoCoreError, errors.ClientError)
+    # A proxy in between may answer with a page of its own, which cannot be parsed.
+    raised = (errors.BotoCoreError, errors.ClientError, parsers.ResponseParserError)
     bounded = config.Config(connect_timeout=seconds, read_timeout=seconds, retries={"total_max_attempts": attempts})
     given = {argument: environment[name] for name, argument in _SESSION.items() if environment.get(name)}
     endpoints = (f"AWS_ENDPOINT_URL_{_NAMES.get(name, name.upper())}", "AWS_ENDPOINT_URL")

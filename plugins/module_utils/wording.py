@@ -6,8 +6,12 @@
 
 from __future__ import annotations
 
+import re
+
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 _SIZES = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
+_TYPED = re.compile(r"([0-9]{1,5})([smhd])")
+_TYPED_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def duration(seconds: float) -> str:
@@ -16,6 +20,12 @@ def duration(seconds: float) -> str:
         if seconds >= length:
             return f"{int(seconds // length)} {unit}"
     return "0 s"
+
+
+def typed_seconds(text: str) -> int | None:
+    """The seconds of a time span as operators type it, such as C(90s), C(10m), C(2h) or C(1d); none if it is none."""
+    found = _TYPED.fullmatch(text)
+    return int(found[1]) * _TYPED_UNITS[found[2]] if found else None
 
 
 def size(count: float) -> str:

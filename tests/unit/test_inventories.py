@@ -32,7 +32,7 @@ EVERY_SERVICE = {
 SYSTEM = {
     "servicelink": {
         "cache_secret_name", "cache_secret_key", "cache_host", "cache_port", "cache_password_file",
-        "memory_growth_warning_bytes_per_hour",
+        "memory_growth_warning_bytes_per_hour", "connections_warning",
     },
     "credlink": {"memory_warning_ratio", "memory_critical_ratio", "cpu_warning_ratio", "cpu_critical_ratio"},
 }  # fmt: skip

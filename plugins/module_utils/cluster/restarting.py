@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from ..confirmation import unconfirmed
 from ..errors import Fault, OperatorError
+from ..wording import typed_seconds
 from . import diagnosis, planning, revisions, rollout
 from .planning import Change
 from .revisions import Object, Revision
@@ -25,8 +26,6 @@ STARTED = revisions.RESTART_STARTED
 Method = Literal["rollout", "evict"]
 
 _KEY = re.compile(r"[^\x00-\x1f\x7f]{1,128}")
-_DURATION = re.compile(r"([0-9]{1,5})([smhd])")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 @dataclass(frozen=True)
@@ -73,8 +72,8 @@ def moment(text: str, now: datetime) -> datetime | None:
     """
     if not text:
         return None
-    if match := _DURATION.fullmatch(text):
-        return now - timedelta(**{_UNITS[match[2]]: int(match[1])})
+    if (ago := typed_seconds(text)) is not None:
+        return now - timedelta(seconds=ago)
     try:
         parsed = datetime.fromisoformat(text)
     except ValueError:

@@ -75,3 +75,42 @@ INFO: Arguments = {
     "unreachable": {"type": "str", "choices": ["fail", "unknown"], "default": "fail"},
     "top": {"type": "int", "default": 10},
 }
+
+
+def _limit(default: float) -> dict[str, Any]:
+    return {"type": "float", "default": default}
+
+
+#: What M(linkops.runbooks.database_health) takes beside its connection.
+HEALTH: Arguments = {
+    "service_user": {"type": "str"},
+    "unreachable": INFO["unreachable"],
+    "top": {"type": "int", "default": 20},
+    "check_corruption": {"type": "bool", "default": False},
+    "max_minutes": {"type": "float", "default": 10},
+    "rds_instance": {"type": "str"},
+    "rds_region": {"type": "str"},
+    "limits": {
+        "type": "dict",
+        "apply_defaults": True,
+        "options": {
+            "connections_warning": _limit(0),
+            "connections_warning_ratio": _limit(0.8),
+            "connections_critical_ratio": _limit(0.95),
+            "idle_warning_seconds": _limit(60),
+            "idle_critical_seconds": _limit(600),
+            "transaction_warning_seconds": _limit(300),
+            "transaction_critical_seconds": _limit(3600),
+            "blocked_critical_seconds": _limit(30),
+            "query_warning_milliseconds": _limit(100),
+            "query_critical_milliseconds": _limit(1000),
+            "cache_warning_ratio": _limit(0.95),
+            "large_bytes": _limit(100 * 1024 * 1024),
+            "bloat_warning_ratio": _limit(0.4),
+            "bloat_critical_ratio": _limit(0.8),
+            "lag_warning_seconds": _limit(30),
+            "lag_critical_seconds": _limit(300),
+            "slot_critical_bytes": _limit(10 * 1024 * 1024 * 1024),
+        },
+    },
+}

@@ -70,7 +70,9 @@ class Database:
         self._psycopg2: Any = importlib.import_module("psycopg2")
         self.sql: Any = importlib.import_module("psycopg2.sql")
         self.target = target
-        self._statement, self._lock = statement, lock
+        #: How long each of the next statements may take.
+        self.statement_seconds = statement
+        self._lock = lock
         self._connection: Any = None
         #: Called about every second while the server is waited for; what it raises ends the wait.
         self.meanwhile: Callable[[], None] = lambda: None
@@ -110,9 +112,9 @@ class Database:
         The timeouts are set in the transaction, not in the session: a pooler hands the session on. Raises C(Refused).
         """
         settings = {
-            "statement_timeout": self._statement,
+            "statement_timeout": self.statement_seconds,
             "lock_timeout": self._lock,
-            "idle_in_transaction_session_timeout": self._statement * 6,
+            "idle_in_transaction_session_timeout": self.statement_seconds * 6,
             **self._looking,
         }
         begin = self.sql.SQL("BEGIN READ ONLY;" if read_only else "BEGIN READ WRITE;") + self.sql.SQL(";").join(
@@ -197,7 +199,7 @@ class Database:
         with self._explained():
             cursor = self._connection.cursor()
             cursor.execute(query, values)
-            self._wait(Deadline(self._statement + _GRACE_SECONDS), connected=True)
+            self._wait(Deadline(self.statement_seconds + _GRACE_SECONDS), connected=True)
             return self._rows(cursor)
 
     @staticmethod

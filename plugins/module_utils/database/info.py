@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ..call import Call
@@ -13,6 +14,7 @@ from ..dependency import asked, input_faults
 from ..errors import Fault
 from . import activity, connections, queries, statements
 from .connection import Database, Row
+from .connections import Census
 from .refusals import EXHAUSTED, Refused
 from .session import DatabaseSession, opened
 
@@ -37,12 +39,8 @@ def _look(call: Call) -> dict[str, Any]:
 def _gathered(session: DatabaseSession) -> dict[str, Any]:
     call, database, params = session.call, session.database, session.params
     gather, more = set(params["gather"]), params["more_connections"]
-    role = params["service_user"] or session.target.user
-    with database.transaction(read_only=True) as ask:  # both as of the same moment
-        server = ask(queries.LIMITS, {"role": role})[0]
-        sessions = ask(queries.SESSIONS)
-    result: dict[str, Any] = {"reachable": True, "server": _described(session, server)}
-    census = connections.count(sessions, server, role, server["database"])
+    server, sessions, census = seen(session, params["service_user"])
+    result: dict[str, Any] = {"reachable": True, "server": described(session, server)}
     verdict = connections.judge(census, more, params["warning_ratio"], params["critical_ratio"])
     if verdict.passed and census.server.ratio(more) >= params["warning_ratio"]:
         call.warn(f"The connections of {session.target.name}: {verdict.reason}.")
@@ -67,7 +65,20 @@ def _gathered(session: DatabaseSession) -> dict[str, Any]:
     return {**result, "verdict": verdict.as_result(), "unavailable": unavailable}
 
 
-def _described(session: DatabaseSession, server: Row) -> dict[str, Any]:
+def seen(session: DatabaseSession, service_user: str | None) -> tuple[Row, list[Row], Census]:
+    """The server, its sessions, and these counted against the limits, all as of the same moment.
+
+    C(service_user) is the role whose limits count, by default that of the session.
+    """
+    role = service_user or session.target.user
+    with session.database.transaction(read_only=True) as ask:
+        server = ask(queries.LIMITS, {"role": role})[0]
+        sessions = ask(queries.SESSIONS)
+    return server, sessions, connections.count(sessions, server, role, server["database"])
+
+
+def described(session: DatabaseSession, server: Row) -> dict[str, Any]:
+    """The server as the module returns it."""
     major, minor = divmod(session.database.version, 10000)
     return {
         "version": f"{major}.{minor}",
@@ -80,7 +91,8 @@ def _described(session: DatabaseSession, server: Row) -> dict[str, Any]:
     }
 
 
-def _statements(database: Database, top: int) -> list[dict[str, Any]]:
+def slowest(database: Database, top: int, by: str = "total") -> list[dict[str, Any]]:
+    """The statements that took the most time in C(total), or by their C(mean), as the extension counted them."""
     found = database.read(queries.EXTENSION)
     if not found or not found[0]["columns"]:
         raise Refused(
@@ -96,10 +108,16 @@ def _statements(database: Database, top: int) -> list[dict[str, Any]]:
         'SELECT s.query, r.rolname AS "user", s.calls, s.rows, s.{total} AS total, s.{mean} AS mean,'
         " s.shared_blks_hit::float8 / nullif(s.shared_blks_hit + s.shared_blks_read, 0) AS hit_ratio"
         " FROM {view} s LEFT JOIN pg_roles r ON r.oid = s.userid"
-        " WHERE s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())"
-        " ORDER BY s.{total} DESC LIMIT %(top)s"
-    ).format(total=total, mean=mean, view=sql.Identifier(found[0]["schema"], "pg_stat_statements"))
-    return statements.described(database.read(query, {"top": top}))
+        " WHERE s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND s.calls >= %(calls)s"
+        " ORDER BY s.{order} DESC LIMIT %(top)s"
+    ).format(
+        total=total,
+        mean=mean,
+        order=mean if by == "mean" else total,
+        view=sql.Identifier(found[0]["schema"], "pg_stat_statements"),
+    )
+    calls = statements.CALLS if by == "mean" else 0
+    return statements.described(database.read(query, {"top": top, "calls": calls}))
 
 
 def _sizes(database: Database, top: int) -> dict[str, Any]:
@@ -114,4 +132,9 @@ def _settings(database: Database, _top: int) -> list[Row]:
     return database.read(queries.SETTINGS, {"names": list(SETTINGS)})
 
 
-_PARTS = {"statements": _statements, "sizes": _sizes, "cache": _cache, "settings": _settings}
+_PARTS: dict[str, Callable[[Database, int], Any]] = {
+    "statements": slowest,
+    "sizes": _sizes,
+    "cache": _cache,
+    "settings": _settings,
+}

@@ -7,16 +7,20 @@
 from __future__ import annotations
 
 #: All sessions but our own that may be a client's. Of a session that this role has no right to see the server tells
-#: pid, database, user and application, but not even its kind (postgres:src/backend/utils/adt/pgstatfuncs.c).
+#: pid, database, user and application, but not even its kind (postgres:src/backend/utils/adt/pgstatfuncs.c). Who may
+#: end one: postgres:src/backend/storage/ipc/signalfuncs.c, pg_signal_backend.
 SESSIONS = """
-SELECT a.pid, a.backend_type, a.datname AS database, a.usename AS "user", a.application_name AS application,
+SELECT a.pid, to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS started,
+       a.backend_type, a.datname AS database, a.usename AS "user", a.application_name AS application,
        host(a.client_addr) AS client, a.state, a.wait_event_type, a.wait_event,
        extract(epoch FROM clock_timestamp() - a.query_start)::float8 AS query_seconds,
        extract(epoch FROM clock_timestamp() - a.xact_start)::float8 AS transaction_seconds,
        extract(epoch FROM clock_timestamp() - a.state_change)::float8 AS state_seconds,
        CASE WHEN a.state IS DISTINCT FROM 'idle' THEN a.query END AS query,
-       CASE WHEN a.wait_event_type = 'Lock' THEN pg_blocking_pids(a.pid) END AS blocked_by
-FROM pg_stat_activity a
+       CASE WHEN a.wait_event_type = 'Lock' THEN pg_blocking_pids(a.pid) END AS blocked_by,
+       coalesce(r.rolsuper, false) AS superuser,
+       pg_has_role(a.usesysid, 'USAGE') OR pg_has_role('pg_signal_backend', 'USAGE') AS endable
+FROM pg_stat_activity a LEFT JOIN pg_roles r ON r.oid = a.usesysid
 WHERE a.pid <> pg_backend_pid() AND (a.backend_type IS NOT NULL OR a.datid IS NOT NULL)
 """
 
@@ -49,6 +53,14 @@ SELECT n.nspname AS schema, c.relname AS "table", pg_total_relation_size(c.oid) 
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_stat_all_tables s ON s.relid = c.oid
 WHERE c.relkind IN ('r', 'm') AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_'
 ORDER BY total_bytes DESC, 1, 2 LIMIT %(top)s
+"""
+
+INDEXES = """
+SELECT n.nspname AS schema, c.relname AS "index", t.relname AS "table", pg_relation_size(c.oid) AS bytes
+FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_class t ON t.oid = i.indrelid
+JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind = 'i' AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_'
+ORDER BY bytes DESC NULLS LAST, 1, 2 LIMIT %(top)s
 """
 
 #: What a new session of this role in this database gets: our own timeouts are not the server's.

@@ -18,9 +18,9 @@ _SECONDS, _ATTEMPTS = 10, 2
 class Instance:
     """One instance by its identifier. Errors are botocore's names (botocore:data/rds/2014-10-31/service-2.json)."""
 
-    def __init__(self, identifier: str, region: str, environment: Mapping[str, str]) -> None:
+    def __init__(self, identifier: str, region: str, environment: Mapping[str, str], seconds: float = _SECONDS) -> None:
         self.identifier = identifier
-        found = aws.service("rds", environment, region, seconds=_SECONDS, attempts=_ATTEMPTS)
+        found = aws.service("rds", environment, region, seconds=seconds, attempts=_ATTEMPTS)
         self._client, self._errors = found.client, found.errors
 
     @property
@@ -30,8 +30,22 @@ class Instance:
 
     def state(self) -> dict[str, Any]:
         """What RDS says of it."""
-        answer = self._asked("DescribeDBInstances", self._client.describe_db_instances)
+        answer = self._of_it("DescribeDBInstances", self._client.describe_db_instances)
         found: dict[str, Any] = answer["DBInstances"][0]
+        return found
+
+    def pending(self, state: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """What RDS is about to do to it, given its state."""
+        describe = self._client.describe_pending_maintenance_actions
+        identifier = state["DBInstanceArn"]
+        answer = self._asked("DescribePendingMaintenanceActions", describe, ResourceIdentifier=identifier)
+        found: list[dict[str, Any]] = answer["PendingMaintenanceActions"]
+        return found
+
+    def events(self, seconds: float) -> list[dict[str, Any]]:
+        """What has happened to it in the last C(seconds), which RDS counts in minutes."""
+        of = {"SourceIdentifier": self.identifier, "SourceType": "db-instance", "Duration": max(1, round(seconds / 60))}
+        found: list[dict[str, Any]] = self._asked("DescribeEvents", self._client.describe_events, **of)["Events"]
         return found
 
     def faults(self) -> list[Fault]:
@@ -59,22 +73,30 @@ class Instance:
     def restart(self, failover: bool) -> None:
         """Reboot it; RDS answers at once."""
         more = {"ForceFailover": True} if failover else {}
-        self._asked("RebootDBInstance", self._client.reboot_db_instance, **more)
+        self._of_it("RebootDBInstance", self._client.reboot_db_instance, **more)
 
     def settled(self) -> str:
         """What is still to come, empty once RDS says that it is available."""
         status = self.state().get("DBInstanceStatus", "unknown")
         return "" if status == "available" else f"RDS says {status}"
 
-    def _asked(self, action: str, call: Any, **more: Any) -> dict[str, Any]:
+    def _of_it(self, action: str, call: Any, **more: Any) -> dict[str, Any]:
+        return self._asked(action, call, DBInstanceIdentifier=self.identifier, **more)
+
+    def _asked(self, action: str, call: Any, **given: Any) -> dict[str, Any]:
         try:
-            answer: dict[str, Any] = call(DBInstanceIdentifier=self.identifier, **more)
+            answer: dict[str, Any] = call(**given)
             return answer
         except self._errors as fault:
             raise OperatorError(
                 Fault(
                     "rds_refused",
-                    f"RDS refuses {action} for {self.name}: {fault}.".replace("..", "."),
+                    f"RDS refuses {action} for {self.name}: {_first(fault)}.",
                     f"Check rds_instance, the region, the credentials and their right rds:{action}.",
                 )
             ) from fault
+
+
+def _first(fault: Exception) -> str:
+    """What went wrong, without the page that may follow."""
+    return str(fault).split(":\n", maxsplit=1)[0].splitlines()[0].rstrip(".:")

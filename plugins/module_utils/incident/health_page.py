@@ -72,7 +72,7 @@ def html(run: Mapping[str, Any], verdict: Mapping[str, Any], rows: Sequence[Row]
         Environment(autoescape=True)
         .from_string(_PAGE)
         .render(
-            title=f"health of {run.get('service', 'a service')}",
+            title=f"{run.get('button', 'health').replace('_', ' ')} of {run.get('service', 'a service')}",
             status=verdict["status"],
             sentence=verdict["reason"],
             facts=[(name, run[name]) for name in _FACTS if run.get(name)],
