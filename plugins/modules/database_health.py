@@ -166,7 +166,7 @@ from ansible_collections.linkops.runbooks.plugins.module_utils.database.argument
 from ansible_collections.linkops.runbooks.plugins.module_utils.database_health import database_health
 from ansible_collections.linkops.runbooks.plugins.module_utils.shell import Module
 
-MODULE = Module(operation=database_health, arguments={**DATABASE, **RUN, **HEALTH})
+MODULE = Module(operation=database_health, library="psycopg2", arguments={**DATABASE, **RUN, **HEALTH})
 
 
 def main() -> None:

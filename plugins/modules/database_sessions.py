@@ -111,6 +111,7 @@ from ansible_collections.linkops.runbooks.plugins.module_utils.shell import Modu
 
 MODULE = Module(
     operation=sessions,
+    library="psycopg2",
     arguments={
         **DATABASE,
         **RUN,
