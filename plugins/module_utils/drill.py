@@ -19,7 +19,7 @@ from .database.shelf import Shelf, chosen
 from .deadline import Deadline
 from .depot import at_hand, depot_of, sources
 from .dumping import looking
-from .errors import OperatorError
+from .errors import OperatorError, together
 from .holding import Hold, held
 from .verdict import Verdict
 from .wording import duration
@@ -58,12 +58,8 @@ def drill(call: Call) -> dict[str, Any]:
 def checked(session: DatabaseSession, manifest: Manifest) -> Programs:
     """The programs to restore with. Raises C(OperatorError) with all that is in the way."""
     faults, warnings = restoring.unfit(session, manifest)
-    try:
+    with together(*faults):
         found = restoring.find(session, manifest)
-    except OperatorError as missing:
-        raise OperatorError([*faults, *missing.faults]) from missing
-    if faults:
-        raise OperatorError(faults)
     for sentence in warnings:
         session.call.warn(sentence)
     return found

@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,6 +40,18 @@ class OperatorError(Exception):
     def reason(self) -> str:
         """The code of the first fault."""
         return self.faults[0].reason
+
+
+@contextlib.contextmanager
+def together(*faults: Fault | None) -> Iterator[None]:
+    """Raise these faults as one with those that the block finds, so that all of an input are told at once."""
+    known = [each for each in faults if each]
+    try:
+        yield
+    except OperatorError as fault:
+        raise OperatorError([*known, *fault.faults], **fault.details) from fault
+    if known:
+        raise OperatorError(known)
 
 
 class Interrupted(Exception):

@@ -22,7 +22,7 @@ from .deadline import Deadline
 from .depot import at_hand, depot_of, sources
 from .drill import checked, intact
 from .dumping import Making, looking, made
-from .errors import Fault, OperatorError
+from .errors import Fault, OperatorError, together
 from .holding import Hold, held
 from .verdict import Verdict
 
@@ -56,12 +56,8 @@ def _restored(session: DatabaseSession, hold: Hold, before: Standing) -> dict[st
         return _told(before, manifest, f"{sentence}. Give again=true to restore it once more", last.name, changed=False)
     act = standing.loss(before, manifest.taken, datetime.now(UTC))
     faults = standing.refused(before, act, params["confirm"])
-    try:
+    with together(*faults):
         found = checked(session, manifest)
-    except OperatorError as fault:
-        raise OperatorError([*faults, *fault.faults]) from fault
-    if faults:
-        raise OperatorError(faults)
     if before.slots:
         call.warn(f"The logical slots {', '.join(before.slots)} stay with the database that is set aside.")
     call.say(act)

@@ -20,6 +20,7 @@ from lab.cluster import Cluster
 from lab.site import Lab
 from tests.integration.harness.audit import AuditLog
 from tests.integration.harness.ground import Ground, made
+from tests.integration.harness.postgres import Server, server
 from tests.integration.harness.pressing import Press
 from tests.integration.harness.services import Services
 from tests.integration.harness.watcher import Watcher
@@ -39,6 +40,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def cluster(lab: Lab) -> Cluster:
     """The lab's API server, as its administrator."""
     return Cluster.of(lab)
+
+
+@pytest.fixture(scope="module")
+def postgres(lab: Lab) -> Iterator[Server]:
+    """A PostgreSQL server of the file's tests alone."""
+    with server(lab) as alone:
+        yield alone
 
 
 @pytest.fixture

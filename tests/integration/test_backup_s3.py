@@ -21,18 +21,10 @@ from ansible_collections.linkops.runbooks.plugins.module_utils.database import a
 from ansible_collections.linkops.runbooks.plugins.module_utils.errors import Fault, OperatorError
 from ansible_collections.linkops.runbooks.plugins.module_utils.shell import perform
 from ansible_collections.linkops.runbooks.plugins.module_utils.storage import bucket as storage
-from lab.site import Lab
 from tests.integration.harness.amazon import SECRET, Amazon, amazon
-from tests.integration.harness.postgres import Server, TestDatabase, server
+from tests.integration.harness.postgres import Server, TestDatabase
 
 LEAST_PART = 5 << 20  # S3's own least
-
-
-@pytest.fixture(scope="module")
-def postgres(lab: Lab) -> Iterator[Server]:
-    """A server that nobody else writes to."""
-    with server(lab) as made:
-        yield made
 
 
 @pytest.fixture(scope="module")

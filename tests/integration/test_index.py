@@ -26,13 +26,6 @@ ASSIGNMENTS = {
 RUNBOOK = [QUOTES, ASSIGNMENTS]
 
 
-@pytest.fixture(scope="module")
-def postgres(lab: Lab) -> Iterator[Server]:
-    """One server for all tests of this file."""
-    with server(lab) as made:
-        yield made
-
-
 @pytest.fixture
 def shop(postgres: Server) -> TestDatabase:
     """A database with the runbook's tables."""

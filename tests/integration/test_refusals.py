@@ -6,36 +6,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 import pytest
 
-from tests.integration.harness.audit import Seen
-from tests.integration.harness.ground import Ground
-from tests.integration.harness.pressing import Pressed
+from tests.integration.harness.ground import Ground, Refused
 from tests.integration.harness.services import Service, container
 
 MIGRATION = "runbooks.linkops.io/newest-migration"
-
-
-@dataclass(frozen=True)
-class Refused:
-    """The one run for all cases, and what it asked the API server."""
-
-    pressed: Pressed
-    seen: Seen
 
 
 @pytest.fixture(scope="module")
 def refused(shared: Ground) -> Refused:
     """Press for all of them at once; none needs a pod."""
     cases: list[Callable[[Ground], Service]] = [_unmarked, _collected, _paused, _forgetful, _migrated]
-    with ThreadPoolExecutor() as pool:
-        services = list(pool.map(lambda case: case(shared), cases))
-    with shared.audit.reading() as seen:
-        pressed = shared.press("rollback", *services)
-    return Refused(pressed, seen)
+    return shared.refused("rollback", cases)
 
 
 def _unmarked(ground: Ground) -> Service:

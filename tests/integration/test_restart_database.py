@@ -25,13 +25,6 @@ from tests.integration.harness.services import Services
 from tests.integration.harness.stores import comes_back, until
 
 
-@pytest.fixture(scope="module")
-def postgres(lab: Lab) -> Iterator[Server]:
-    """A server that may be restarted."""
-    with server(lab) as made:
-        yield made
-
-
 @pytest.fixture
 def shop(postgres: Server) -> TestDatabase:
     """A database in it, with the right to see what others do."""
@@ -194,11 +187,9 @@ def test_a_server_that_crashes_in_a_backup_and_in_a_restore(
 def test_the_button(
     lab: Lab, postgres: Server, shop: TestDatabase, rds: dict[str, str], service: Services, press: Press, tmp_path: Path
 ) -> None:
-    (tmp_path / "secret").write_text(shop.password)
     api = service(
-        ["v1.2.0"], node_port=True, database_host="127.0.0.1", database_port=postgres.port, database_name="shop",
-        database_user=shop.user, database_password_file=str(tmp_path / "secret"), database_password_key="",
-        database_restart_method="rds", database_rds_instance="shop", database_rds_region=REGION,
+        ["v1.2.0"], node_port=True, **shop.inventory(tmp_path), database_restart_method="rds",
+        database_rds_instance="shop", database_rds_region=REGION,
     )  # fmt: skip
     refused = press("restart_database", api, environment=rds, fresh_minutes=0)
     assert refused.rc != 0

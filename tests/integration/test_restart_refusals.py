@@ -6,16 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 import pytest
 
 from lab.cluster import Manifest
 from lab.workloads import Workload
-from tests.integration.harness.audit import Seen
-from tests.integration.harness.ground import Ground
-from tests.integration.harness.pressing import Pressed
+from tests.integration.harness.ground import Ground, Refused
 from tests.integration.harness.services import Service
 
 QUOTA = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "small"}, "spec": {"hard": {"pods": "2"}}}
@@ -28,23 +24,11 @@ LIMITS = {
 ENFORCED = {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}}
 
 
-@dataclass(frozen=True)
-class Refused:
-    """The one run for all cases, and what it asked the API server."""
-
-    pressed: Pressed
-    seen: Seen
-
-
 @pytest.fixture(scope="module")
 def refused(shared: Ground) -> Refused:
     """Press for all of them at once."""
     cases: list[Callable[[Ground], Service]] = [_paused, _rolling, _single, _asleep, _timeless]
-    with ThreadPoolExecutor() as pool:
-        services = list(pool.map(lambda case: case(shared), cases))
-    with shared.audit.reading() as seen:
-        pressed = shared.press("restart", *services)
-    return Refused(pressed, seen)
+    return shared.refused("restart", cases)
 
 
 def _paused(ground: Ground) -> Service:

@@ -20,13 +20,6 @@ from tests.integration.harness.postgres import Server, TestDatabase, server
 Row = dict[str, Any]
 
 
-@pytest.fixture(scope="module")
-def postgres(lab: Lab) -> Iterator[Server]:
-    """One server for all tests of this file."""
-    with server(lab) as made:
-        yield made
-
-
 @pytest.fixture
 def shop(postgres: Server) -> TestDatabase:
     """A database whose table "Quote" needs a vacuum, whose "Job" needs an analysis alone, and whose "User" nothing."""

@@ -7,25 +7,16 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from lab.site import Lab
 from tests.integration.harness.audit import AuditLog
-from tests.integration.harness.postgres import HOST, Server, TestDatabase, server
+from tests.integration.harness.postgres import Server, TestDatabase
 from tests.integration.harness.pressing import Press
 from tests.integration.harness.services import Service, Services
 
 OURS = "linkops.runbooks"
-
-
-@pytest.fixture(scope="module")
-def postgres(lab: Lab) -> Iterator[Server]:
-    """One server for all tests of this file."""
-    with server(lab) as made:
-        yield made
 
 
 @pytest.fixture
@@ -41,13 +32,7 @@ def shop(postgres: Server) -> TestDatabase:
 @pytest.fixture
 def api(service: Services, shop: TestDatabase, tmp_path: Path) -> Service:
     """A service whose inventory names this database."""
-    password = tmp_path / "password"
-    password.write_text(shop.password)
-    return service(
-        ["v1.2.0"], database_host=HOST, database_port=shop.server.port, database_name=shop.name,
-        database_user=shop.user, database_password_file=str(password), database_password_key="",
-        lock_duration_seconds=5,
-    )  # fmt: skip
+    return service(["v1.2.0"], **shop.inventory(tmp_path), lock_duration_seconds=5)
 
 
 def test_pressed_twice_it_vacuums_once(api: Service, press: Press) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..call import Call
-from ..errors import Fault, OperatorError
+from ..errors import Fault, together
 from .connection import Cache
 from .target import resolve
 
@@ -33,13 +33,8 @@ class CacheSession:
 @contextlib.contextmanager
 def opened(call: Call, *input_faults: Fault | None) -> Iterator[CacheSession]:
     """A session of a call; all faults of the input and of the connection's options are raised as one."""
-    faults = [fault for fault in input_faults if fault]
-    try:
+    with together(*input_faults):
         target = resolve(call.params, call.environment)
-    except OperatorError as fault:
-        raise OperatorError([*faults, *fault.faults]) from fault
-    if faults:
-        raise OperatorError(faults)
     cache = Cache(target, call.params["connect_timeout_seconds"], call.params["answer_timeout_seconds"])
     try:
         yield CacheSession(call, cache)

@@ -14,7 +14,7 @@ from typing import Any
 
 from ..call import Call
 from ..deadline import Deadline
-from ..errors import Fault, OperatorError
+from ..errors import Fault, together
 from ..redaction import redact, redact_text
 from ..verdict import Verdict, worst
 from . import endings, evidence, places, snapshot
@@ -123,20 +123,11 @@ def _survey(session: Session) -> tuple[snapshot.Snapshot, list[Place]]:
     cluster, params = session.cluster, session.params
     # The stream is opened with a GET; from 1.35 on the API server asks for create as well, as it does for a POST.
     needed = [right("get", "Pod", "exec"), right("create", "Pod", "exec")]
-    checked = (
-        snapshot.check_cluster(cluster, params["cluster_uid"]),
-        snapshot.check_rights(cluster, params["namespace"], needed),
-    )
-    faults = [fault for fault in checked if fault]
-    try:
+    with together(*snapshot.unfit(cluster, params, needed)):
         found = snapshot.read(cluster, *session.workload)
         chosen = places.to_run_in(
             found.pods, session.called, params["pod"] or "", params["pods"] or "", params["container"] or ""
         )
-    except OperatorError as fault:
-        faults += fault.faults
-    if faults:
-        raise OperatorError(faults)
     return found, chosen
 
 

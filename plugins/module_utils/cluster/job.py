@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..call import Call
-from ..errors import Fault, OperatorError
+from ..errors import Fault, OperatorError, together
 from ..redaction import redact_text
 from ..verdict import Verdict
 from . import evidence, jobs, paths, snapshot, working
@@ -86,19 +86,8 @@ def _input_faults(params: Mapping[str, Any]) -> list[Fault]:
 
 
 def _survey(session: Session) -> snapshot.Snapshot:
-    cluster, params = session.cluster, session.params
-    checked = (
-        snapshot.check_cluster(cluster, params["cluster_uid"]),
-        snapshot.check_rights(cluster, params["namespace"], NEEDED),
-    )
-    faults = [fault for fault in checked if fault]
-    try:
-        found = snapshot.read(cluster, *session.workload, with_pods=False)
-    except OperatorError as fault:
-        raise OperatorError([*faults, *fault.faults]) from fault
-    if faults:
-        raise OperatorError(faults)
-    return found
+    with together(*snapshot.unfit(session.cluster, session.params, NEEDED)):
+        return snapshot.read(session.cluster, *session.workload, with_pods=False)
 
 
 def _standing(cluster: Cluster, params: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -15,7 +15,7 @@ from typing import Any
 
 from ..call import Call
 from ..deadline import Deadline
-from ..errors import Fault, OperatorError
+from ..errors import Fault, OperatorError, together
 from ..verdict import Status, Verdict
 from ..wording import counted
 from . import evidence, loglines, paths, places, snapshot
@@ -109,16 +109,11 @@ def _input_faults(params: Mapping[str, Any]) -> list[Fault]:
 def _survey(session: Session) -> tuple[snapshot.Snapshot, list[Place]]:
     cluster, params = session.cluster, session.params
     lacking = snapshot.check_rights(cluster, params["namespace"], [right("get", "Pod", "log")])
-    faults = [lacking] if lacking else []
-    try:
+    with together(lacking):
         found = snapshot.read(cluster, *session.workload)
         chosen = places.to_read_from(
             found.pods, session.called, params["pod"] or "", params["container"] or "", params["previous"]
         )
-    except OperatorError as fault:
-        faults += fault.faults
-    if faults:
-        raise OperatorError(faults)
     return found, chosen
 
 

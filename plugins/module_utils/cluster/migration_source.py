@@ -18,7 +18,7 @@ from typing import Any
 
 from ..call import Call
 from ..deadline import Deadline
-from ..errors import Fault, OperatorError
+from ..errors import Fault, OperatorError, together
 from ..verdict import Verdict
 from . import endings, evidence, jobs, snapshot, working
 from .client import ApiFault
@@ -115,18 +115,8 @@ def _survey(session: Session) -> Snapshot:
     needed: list[Needed] = [right("get", "Pod", "exec"), right("create", "Pod", "exec")]
     if params["image"] and not session.call.check_mode:
         needed += [right("create", "Job"), right("get", "Job"), right("delete", "Job"), right("get", "Pod", "log")]
-    checked = (
-        snapshot.check_cluster(cluster, params["cluster_uid"]),
-        snapshot.check_rights(cluster, params["namespace"], needed),
-    )
-    faults = [fault for fault in checked if fault]
-    try:
-        found = snapshot.read(cluster, *session.workload)
-    except OperatorError as fault:
-        raise OperatorError([*faults, *fault.faults]) from fault
-    if faults:
-        raise OperatorError(faults)
-    return found
+    with together(*snapshot.unfit(cluster, params, needed)):
+        return snapshot.read(cluster, *session.workload)
 
 
 def _read(

@@ -63,7 +63,7 @@ def precheck(session: Session, *more: Needed) -> list[Fault]:
 
     C(more) are rights that this one needs besides.
     """
-    namespace, kind, _name = session.workload
+    kind = session.params["kind"]
     needed = [
         *(right(verb, kind) for verb in ("get", "list", "watch", "patch")),
         *(right(verb, "Pod") for verb in ("list", "watch")),
@@ -76,11 +76,7 @@ def precheck(session: Session, *more: Needed) -> list[Fault]:
         *((right("delete", "Pod"),) if kind == "StatefulSet" else ()),
         *more,
     ]
-    faults = [
-        snapshot.check_cluster(session.cluster, session.params["cluster_uid"]),
-        snapshot.check_rights(session.cluster, namespace, needed),
-    ]
-    return [fault for fault in faults if fault]
+    return snapshot.unfit(session.cluster, session.params, needed)
 
 
 def source_served(session: Session, found: Snapshot, source: Revision | None) -> bool:

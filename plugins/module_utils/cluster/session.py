@@ -13,7 +13,7 @@ from typing import Any
 
 from ..call import Call
 from ..deadline import Deadline
-from ..errors import Fault, Interrupted, OperatorError
+from ..errors import Fault, Interrupted, together
 from .client import Cluster
 from .connection import connect
 from .leases import Held
@@ -53,13 +53,8 @@ def opened(call: Call, *input_faults: Fault | None) -> Iterator[Session]:
     All faults of the input and of the connection are raised as one. An interruption releases the Leases, since neither
     a rescue nor an always of the play will run.
     """
-    faults = [fault for fault in input_faults if fault]
-    try:
+    with together(*input_faults):
         cluster = Cluster(*connect(call.params, call.environment))
-    except OperatorError as fault:
-        raise OperatorError([*faults, *fault.faults]) from fault
-    if faults:
-        raise OperatorError(faults)
     run = call.params.get("run") or {}
     held = Held(cluster, run)
     if run.get("leases"):  # what was begun is seen through, for as long as its lock counts

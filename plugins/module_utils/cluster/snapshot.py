@@ -127,6 +127,12 @@ def check_rights(cluster: Cluster, namespace: str, needed: Iterable[rights.Neede
     return rights.fault(lacking, namespace, cluster.name) if lacking else None
 
 
+def unfit(cluster: Cluster, params: Mapping[str, Any], needed: Iterable[rights.Needed]) -> list[Fault]:
+    """What stands against working in this cluster and namespace at all."""
+    checked = check_cluster(cluster, params["cluster_uid"]), check_rights(cluster, params["namespace"], needed)
+    return [fault for fault in checked if fault]
+
+
 def _not_found(cluster: Cluster, namespace: str, kind: str, name: str) -> OperatorError:
     try:
         cluster.get(f"/api/v1/namespaces/{namespace}")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..call import Call
-from ..errors import Fault, Interrupted, OperatorError
+from ..errors import Fault, Interrupted, together
 from .connection import Database
 from .target import Target, resolve
 
@@ -54,13 +54,8 @@ def opened(call: Call, *input_faults: Fault | None, database_name: str = "") -> 
     All faults of the input and of the connection's options are raised as one. However it ends, also by a signal, the
     connection is closed, and with it what still runs in the database.
     """
-    faults = [fault for fault in input_faults if fault]
-    try:
+    with together(*input_faults):
         target = resolve(call.params, call.environment)
-    except OperatorError as fault:
-        raise OperatorError([*faults, *fault.faults]) from fault
-    if faults:
-        raise OperatorError(faults)
     database = Database(target.to(database_name) if database_name else target, *_timeouts(call))
     try:
         yield DatabaseSession(call, database)

@@ -8,16 +8,25 @@ from __future__ import annotations
 import contextlib
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab.cluster import Cluster
 from lab.workloads import ensure_namespace
-from tests.integration.harness.audit import AuditLog
-from tests.integration.harness.pressing import Press
-from tests.integration.harness.services import Services
+from tests.integration.harness.audit import AuditLog, Seen
+from tests.integration.harness.pressing import Press, Pressed
+from tests.integration.harness.services import Service, Services
 from tests.integration.harness.watcher import Watcher
+
+
+@dataclass(frozen=True)
+class Refused:
+    """One run for all cases, and what it asked the API server."""
+
+    pressed: Pressed
+    seen: Seen
 
 
 @dataclass(frozen=True)
@@ -35,6 +44,14 @@ class Ground:
         """Follow all objects of a kind from now on."""
         self._watchers.append(Watcher(self.cluster, self.namespace, kind))
         return self._watchers[-1]
+
+    def refused(self, button: str, cases: Iterable[Callable[[Ground], Service]]) -> Refused:
+        """Make a service of each case, and press for all of them at once."""
+        with ThreadPoolExecutor() as pool:
+            services = list(pool.map(lambda case: case(self), cases))
+        with self.audit.reading() as seen:
+            pressed = self.press(button, *services)
+        return Refused(pressed, seen)
 
     def close(self) -> None:
         """End what a failed test left running."""

@@ -200,6 +200,15 @@ class TestDatabase:
             "login_user": self.user, "login_password": self.password,
         }  # fmt: skip
 
+    def inventory(self, folder: Path) -> dict[str, Any]:
+        """What the inventory of a service says of it; its password is in a file of C(folder)."""
+        secret = folder / "password"
+        secret.write_text(self.password)
+        return {
+            "database_host": HOST, "database_port": self.server.port, "database_name": self.name,
+            "database_user": self.user, "database_password_file": str(secret), "database_password_key": "",
+        }  # fmt: skip
+
     def open(self, *, superuser: bool = False, application: str = "a test") -> connection:
         """A connection as the owner."""
         who = {} if superuser else {"user": self.user, "password": self.password}

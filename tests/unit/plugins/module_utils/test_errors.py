@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
-from ansible_collections.linkops.runbooks.plugins.module_utils.errors import Fault, Interrupted, OperatorError
+import pytest
+
+from ansible_collections.linkops.runbooks.plugins.module_utils.errors import Fault, Interrupted, OperatorError, together
 
 PAUSED = Fault("paused", "It is paused.", "Resume it.")
 LOCKED = Fault("locked", "It is locked.")
@@ -34,3 +36,18 @@ def test_several_faults_are_told_together_and_the_first_gives_the_reason() -> No
 def test_an_interruption_is_no_operator_error() -> None:
     assert not issubclass(Interrupted, OperatorError)
     assert Interrupted(15).signal_number == 15
+
+
+def test_what_a_block_finds_is_told_with_what_was_known() -> None:
+    with pytest.raises(OperatorError) as told, together(PAUSED, None):
+        raise OperatorError(LOCKED, revisions=[5])
+    assert (told.value.faults, told.value.details) == ((PAUSED, LOCKED), {"revisions": [5]})
+
+
+def test_what_was_known_is_told_where_the_block_finds_nothing_and_nothing_where_nothing_was() -> None:
+    with pytest.raises(OperatorError) as told, together(PAUSED):
+        pass
+    assert told.value.faults == (PAUSED,)
+    with together(None):
+        found = "a snapshot"
+    assert found
