@@ -40,6 +40,15 @@ options:
     description: Take a Lease that a living run holds. That run stops before its next write.
     type: bool
     default: false
+  fleet:
+    description:
+      - What the runs of one press for several services have in common. One that finds a Lease held by another of them
+        waits for its turn instead of being refused; O(break_lock) is for others than these.
+    type: str
+  turn_seconds:
+    description: How long to wait for that turn.
+    type: float
+    default: 3600
   run:
     description: The run that takes or gives back, as M(linkops.runbooks.run_record) returned it.
     type: dict
@@ -90,6 +99,8 @@ MODULE = Module(
         "things": {"type": "list", "elements": "str", "required": True},
         "seconds": {"type": "int", "default": 30},
         "break_lock": {"type": "bool", "default": False},
+        "fleet": {"type": "str"},
+        "turn_seconds": {"type": "float", "default": 3600},
         "record_head": {"type": "str"},
     },
 )

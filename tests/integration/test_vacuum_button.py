@@ -35,13 +35,21 @@ def api(service: Services, shop: TestDatabase, tmp_path: Path) -> Service:
     return service(["v1.2.0"], **shop.inventory(tmp_path), lock_duration_seconds=5)
 
 
-def test_pressed_twice_it_vacuums_once(api: Service, press: Press) -> None:
-    first, second = press("vacuum", api, tables="Quote"), press("vacuum", api, tables="Quote")
-    assert first.rc == second.rc == 0, first.output + second.output
-    assert 'Vacuumed or analyzed "Quote"' in first.closing()
-    assert "Nothing to do" in second.closing()
-    assert [len(pressed.entries("write")) for pressed in (first, second)] == [1, 0]
-    assert "changed=0" in second.output
+def test_of_two_services_with_one_database_the_second_waits_its_turn_and_finds_nothing_to_do(
+    api: Service, service: Services, press: Press, shop: TestDatabase, tmp_path: Path
+) -> None:
+    worker = service(["v1.2.0"], "worker", replicas=0, **shop.inventory(tmp_path))
+    pressed = press("vacuum", api, worker, tables="Quote")
+    assert pressed.rc == 0, pressed.output
+    assert "lock linkops-database-shop is held for another service of this press: vacuum by" in pressed.output
+    did = {name: len(pressed.entries("write", name)) for name in (api.name, worker.name)}
+    assert sorted(did.values()) == [0, 1]
+    first, second = sorted(did, key=lambda name: -did[name])
+    assert 'Vacuumed or analyzed "Quote"' in pressed.closing(first)
+    assert "Nothing to do" in pressed.closing(second)
+    again = press("vacuum", api, tables="Quote")
+    assert again.rc == 0, again.output
+    assert (again.entries("write"), "changed=0" in again.output) == ([], True)
 
 
 def test_check_mode_writes_neither_to_the_database_nor_to_the_cluster(

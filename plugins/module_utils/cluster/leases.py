@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ..errors import Fault, OperatorError
+from ..wording import duration
 from . import paths
 from .client import ApiFault, Cluster
 
@@ -27,13 +28,33 @@ POLL_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Claim:
-    """Who wants the Leases: C(holder) is the run's id, the rest tells other operators about it."""
+    """Who wants the Leases: C(holder) is the run's id, the rest tells other operators about it.
+
+    Runs of one C(fleet), which are services pressed together, do not refuse each other: each waits for its turn, at
+    most C(turn_seconds).
+    """
 
     holder: str
     button: str
     operator: str
     reason: str
     seconds: int
+    fleet: str = ""
+    turn_seconds: float = 0
+
+    def against(self, lease: Mapping[str, Any]) -> bool:
+        """Whether another run holds the Lease."""
+        return (lease.get("spec") or {}).get("holderIdentity") not in (None, "", self.holder)
+
+    def behind(self, lease: Mapping[str, Any]) -> bool:
+        """Whether another run of the same fleet holds it."""
+        fleet = (lease["metadata"].get("annotations") or {}).get(ANNOTATION + "fleet")
+        return bool(self.fleet) and fleet == self.fleet and self.against(lease)
+
+    @property
+    def said(self) -> dict[str, str]:
+        """What the Lease tells of its holder."""
+        return {"button": self.button, "operator": self.operator, "reason": self.reason, "fleet": self.fleet}
 
 
 def take(
@@ -46,9 +67,10 @@ def take(
 ) -> None:
     """Take all Leases in the order of their names, or none. Raises C(OperatorError) naming the holder in the way."""
     taken: list[str] = []
+    run = {"id": claim.holder, "namespace": namespace, "leases": taken, "lease_seconds": claim.seconds}
     try:
         for name in sorted(names):
-            _take_one(cluster, namespace, name, claim, break_lock, say)
+            _take_one(cluster, namespace, name, claim, break_lock, say, Held(cluster, run, time.monotonic).renew_if_due)
             taken.append(name)
     except BaseException:
         release(cluster, namespace, taken, claim.holder)
@@ -125,40 +147,87 @@ def describe(lease: Mapping[str, Any]) -> str:
 
 
 def _take_one(
-    cluster: Cluster, namespace: str, name: str, claim: Claim, break_lock: bool, say: Callable[[str], None]
+    cluster: Cluster,
+    namespace: str,
+    name: str,
+    claim: Claim,
+    break_lock: bool,
+    say: Callable[[str], None],
+    renew: Callable[[], None],
 ) -> None:
-    lease = _get(cluster, namespace, name)
-    if lease is None:
-        try:
-            cluster.create(paths.path("Lease", namespace), _manifest(namespace, name, claim))
+    while True:
+        lease = _get(cluster, namespace, name)
+        if lease is None:
+            if _created(cluster, namespace, name, claim):
+                return
+            continue
+        if claim.behind(lease):
+            lease = _wait_for_turn(cluster, namespace, lease, claim, say, renew)
+            if claim.against(lease) and not claim.behind(lease):
+                continue
+        elif claim.against(lease) and not break_lock:
+            _wait_for_expiry(cluster, namespace, lease, say)
+        if _take_over(cluster, namespace, lease, claim):
             return
-        except ApiFault as fault:
-            if fault.status != 409:
-                raise
-            lease = _get(cluster, namespace, name)
-            if lease is None:
-                raise
-    holder = (lease.get("spec") or {}).get("holderIdentity")
-    if holder and holder != claim.holder and not break_lock:
-        _wait_for_expiry(cluster, namespace, lease, say)
-    _take_over(cluster, namespace, lease, claim)
+
+
+def _created(cluster: Cluster, namespace: str, name: str, claim: Claim) -> bool:
+    try:
+        cluster.create(paths.path("Lease", namespace), _manifest(namespace, name, claim))
+    except ApiFault as fault:
+        if fault.status != 409:
+            raise
+        return False
+    return True
+
+
+def _wait_for_turn(
+    cluster: Cluster,
+    namespace: str,
+    lease: dict[str, Any],
+    claim: Claim,
+    say: Callable[[str], None],
+    renew: Callable[[], None],
+) -> dict[str, Any]:
+    """The Lease when no run of the fleet holds it any more, or one that shows no life. C(renew) keeps what is taken."""
+    name, counts = lease["metadata"]["name"], _seconds(lease)
+    say(f"lock {name} is held for another service of this press: {describe(lease)}; waiting for its turn")
+    start = changed = time.monotonic()
+    while claim.behind(lease) and time.monotonic() - changed < counts:
+        if time.monotonic() - start >= claim.turn_seconds:
+            raise OperatorError(_late(lease, claim))
+        time.sleep(POLL_SECONDS)
+        renew()
+        now = _get(cluster, namespace, name)
+        if now is None:
+            break
+        if now["metadata"]["resourceVersion"] != lease["metadata"]["resourceVersion"]:
+            lease, changed = now, time.monotonic()
+    return lease
 
 
 def _wait_for_expiry(cluster: Cluster, namespace: str, lease: Mapping[str, Any], say: Callable[[str], None]) -> None:
     """Return when the Lease stayed unchanged for its duration; raise as soon as its holder shows life."""
-    name, duration = lease["metadata"]["name"], float(lease["spec"].get("leaseDurationSeconds") or 30)
-    say(f"lock {name} is held: {describe(lease)}; watching for up to {duration:.0f} s whether that run is alive")
+    name, counts = lease["metadata"]["name"], _seconds(lease)
+    say(f"lock {name} is held: {describe(lease)}; watching for up to {counts:.0f} s whether that run is alive")
     start = time.monotonic()
-    while time.monotonic() - start < duration:
-        time.sleep(min(POLL_SECONDS, duration))
+    while time.monotonic() - start < counts:
+        time.sleep(min(POLL_SECONDS, counts))
         now = _get(cluster, namespace, name)
         if now is None or now["metadata"]["resourceVersion"] != lease["metadata"]["resourceVersion"]:
             raise OperatorError(_held(lease, now))
 
 
-def _take_over(cluster: Cluster, namespace: str, lease: Mapping[str, Any], claim: Claim) -> None:
+def _seconds(lease: Mapping[str, Any]) -> float:
+    """How long it counts after its last sign of life."""
+    return float(lease["spec"].get("leaseDurationSeconds") or 30)
+
+
+def _take_over(cluster: Cluster, namespace: str, lease: Mapping[str, Any], claim: Claim) -> bool:
+    """Whether it was taken; false if another run of the fleet was faster."""
     manifest = _manifest(namespace, lease["metadata"]["name"], claim)
-    standing = lease["metadata"].get("annotations") or {}
+    last = [ANNOTATION + key for key in claim.said]
+    standing = {key: value for key, value in (lease["metadata"].get("annotations") or {}).items() if key not in last}
     patch = [
         {"op": "replace", "path": "/metadata/resourceVersion", "value": lease["metadata"]["resourceVersion"]},
         {"op": "add", "path": "/metadata/annotations", "value": {**standing, **manifest["metadata"]["annotations"]}},
@@ -171,13 +240,16 @@ def _take_over(cluster: Cluster, namespace: str, lease: Mapping[str, Any], claim
     try:
         cluster.patch(paths.path("Lease", namespace, lease["metadata"]["name"]), patch)
     except ApiFault as fault:
-        if fault.status in (404, 409):
-            raise OperatorError(_held(lease, _get(cluster, namespace, lease["metadata"]["name"]))) from fault
-        raise
+        if fault.status not in (404, 409):
+            raise
+        now = _get(cluster, namespace, lease["metadata"]["name"])
+        if claim.fleet and (now is None or claim.behind(now)):
+            return False
+        raise OperatorError(_held(lease, now)) from fault
+    return True
 
 
 def _manifest(namespace: str, name: str, claim: Claim) -> dict[str, Any]:
-    said = {"button": claim.button, "operator": claim.operator, "reason": claim.reason}
     return {
         "apiVersion": "coordination.k8s.io/v1",
         "kind": "Lease",
@@ -185,7 +257,7 @@ def _manifest(namespace: str, name: str, claim: Claim) -> dict[str, Any]:
             "name": name,
             "namespace": namespace,
             "labels": {"app.kubernetes.io/managed-by": "linkops.runbooks"},
-            "annotations": {ANNOTATION + key: value for key, value in said.items() if value},
+            "annotations": {ANNOTATION + key: value for key, value in claim.said.items() if value},
         },
         "spec": {
             "holderIdentity": claim.holder,
@@ -218,6 +290,15 @@ def _held(lease: Mapping[str, Any], now: Mapping[str, Any] | None) -> Fault:
         "locked",
         f"{name} was locked: {describe(lease)}; that run ended, or another one took over, while this one waited.",
         "Look at its record before you press again: the state may be what you want already.",
+    )
+
+
+def _late(lease: Mapping[str, Any], claim: Claim) -> Fault:
+    return Fault(
+        "locked",
+        f"{lease['metadata']['name']} is locked for another service of this press: {describe(lease)}, and its turn did"
+        f" not end within {duration(claim.turn_seconds)}.",
+        "Press for this service again when that one is done.",
     )
 
 

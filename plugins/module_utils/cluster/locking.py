@@ -31,7 +31,15 @@ def lock(call: Call) -> dict[str, Any]:
                 # No line of the record follows: the head that is left on the Lease is the closing line's.
                 leases.release(cluster, params["namespace"], names, run["id"], params["record_head"] or "")
             return {"changed": False, "run": {**run, "leases": []}}
-        claim = Claim(run["id"], run["button"], run["operator"], run.get("reason") or "", params["seconds"])
+        claim = Claim(
+            holder=run["id"],
+            button=run["button"],
+            operator=run["operator"],
+            reason=run.get("reason") or "",
+            seconds=params["seconds"],
+            fleet=params["fleet"] or "",
+            turn_seconds=params["turn_seconds"],
+        )
         if not call.check_mode:
             leases.take(cluster, params["namespace"], names, claim, params["break_lock"], call.say)
             call.journal.note("lock", leases=names, broken=params["break_lock"])

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -124,9 +125,9 @@ def take(cluster: Any, *names: str, claim: Claim = CLAIM, break_lock: bool = Fal
     return said
 
 
-def held(cluster: Any, clock: Clock | None = None, names: tuple[str, ...] = ("api",)) -> Held:
-    """The Leases of run-1 as an engine task holds them."""
-    run = {"id": CLAIM.holder, "namespace": NAMESPACE, "leases": list(names), "lease_seconds": 30}
+def held(cluster: Any, clock: Clock | None = None, names: tuple[str, ...] = ("api",), claim: Claim = CLAIM) -> Held:
+    """The Leases of a run as an engine task holds them."""
+    run = {"id": claim.holder, "namespace": NAMESPACE, "leases": list(names), "lease_seconds": 30}
     return Held(cluster, run, clock.monotonic if clock else lambda: 0.0)
 
 
@@ -205,6 +206,96 @@ def test_breaking_a_lock_does_not_wait(clock: Clock) -> None:
     take(cluster, "api", claim=OTHER)
     take(cluster, "api", break_lock=True)
     assert (clock.now, cluster.holder("api")) == (100, "run-1")
+
+
+MINE = replace(CLAIM, fleet="press-1", turn_seconds=100)
+SIBLING = replace(OTHER, fleet="press-1")
+
+
+def test_another_service_of_the_same_press_is_waited_for_and_what_is_taken_is_kept(clock: Clock) -> None:
+    cluster = Leases()
+    take(cluster, "database", claim=SIBLING)
+    other = held(cluster, clock, ("database",), SIBLING)
+
+    def goes_on() -> None:
+        if clock.now < 150:
+            other.renew_if_due()
+        elif clock.now == 150:
+            leases.release(cluster, NAMESPACE, ["database"], SIBLING.holder)
+
+    clock.meanwhile = goes_on
+    said = take(cluster, "api", "database", claim=MINE)
+    assert clock.now == 150
+    assert {name: cluster.holder(name) for name in cluster.by_name} == {"api": "run-1", "database": "run-1"}
+    assert len(said) == 1
+    assert "database is held for another service of this press: restart by eve@laptop" in said[0]
+    assert cluster.writes.count("patch api") > 3, "its own lock counts meanwhile"
+
+
+def test_a_turn_that_does_not_end_is_refused(clock: Clock) -> None:
+    cluster = Leases()
+    take(cluster, "database", claim=SIBLING)
+    clock.meanwhile = held(cluster, clock, ("database",), SIBLING).renew
+    with pytest.raises(OperatorError, match="its turn did not end within 1 min"):
+        take(cluster, "api", "database", claim=MINE)
+    assert (cluster.holder("api"), cluster.holder("database")) == ("", "run-2")
+
+
+def test_a_service_of_the_same_press_that_died_is_succeeded(clock: Clock) -> None:
+    cluster = Leases()
+    take(cluster, "database", claim=SIBLING)
+    take(cluster, "database", claim=MINE)
+    assert (clock.now, cluster.holder("database")) == (130, "run-1")
+
+
+def test_of_two_whose_turn_it_is_the_slower_one_waits_again(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Leases()
+    take(cluster, "database", claim=SIBLING)
+    leases.release(cluster, NAMESPACE, ["database"], SIBLING.holder)
+    third = replace(SIBLING, holder="run-3")
+    patch, faster = cluster.patch, [third]
+
+    def patched(path: str, body: list[dict[str, Any]]) -> dict[str, Any]:
+        if faster:
+            take(cluster, "database", claim=faster.pop())
+        return patch(path, body)
+
+    monkeypatch.setattr(cluster, "patch", patched)
+    clock.meanwhile = lambda: leases.release(cluster, NAMESPACE, ["database"], third.holder)
+    take(cluster, "database", claim=MINE)
+    assert (clock.now, cluster.holder("database")) == (101, "run-1")
+
+
+@pytest.mark.parametrize("other", [OTHER, replace(OTHER, fleet="press-2")], ids=["alone", "another-press"])
+def test_a_run_of_another_press_is_not_waited_for(clock: Clock, other: Claim) -> None:
+    cluster = Leases()
+    take(cluster, "database", claim=SIBLING)
+    leases.release(cluster, NAMESPACE, ["database"], SIBLING.holder)
+    take(cluster, "database", claim=other)
+    clock.meanwhile = held(cluster, clock, ("database",), other).renew
+    with pytest.raises(OperatorError, match="that run is alive"):
+        take(cluster, "database", claim=MINE)
+    assert clock.now == 101
+
+
+def test_a_broken_lock_is_not_one_of_the_same_press(clock: Clock) -> None:
+    cluster = Leases()
+    take(cluster, "database", claim=SIBLING)
+    clock.meanwhile = lambda: leases.release(cluster, NAMESPACE, ["database"], SIBLING.holder)
+    take(cluster, "database", claim=MINE, break_lock=True)
+    assert clock.now == 101
+
+
+def test_nothing_that_the_last_holder_said_is_left_on_a_lease() -> None:
+    cluster = Leases()
+    take(cluster, "api", claim=replace(MINE, reason="incident 7"))
+    leases.release(cluster, NAMESPACE, ["api"], MINE.holder, "ab" * 32)
+    take(cluster, "api", claim=OTHER)
+    said = cluster.by_name["api"]["metadata"]["annotations"]
+    assert said == {
+        "runbooks.linkops.io/button": "restart", "runbooks.linkops.io/operator": "eve@laptop",
+        "runbooks.linkops.io/record-head": "ab" * 32,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("end", [OperatorError, Interrupted], ids=["refused", "interrupted"])
