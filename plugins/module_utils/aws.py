@@ -32,7 +32,7 @@ class Service:
     """A client of one of AWS's services, and what it raises."""
 
     client: Any
-    errors: tuple[type[Exception], ...]
+    errors: Any  # a tuple of the exceptions that its calls raise; pylint takes the annotation for the value
 
 
 def service(
