@@ -14,8 +14,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-
 from . import health, lines, observing, reach
 from .cache import arguments as cache_arguments
 from .cache import info as cache_info
@@ -27,6 +25,7 @@ from .database import arguments as database_arguments
 from .database import info as database_info
 from .errors import Fault, OperatorError
 from .lines import Line, unasked
+from .nested import validated
 from .redaction import redact_text
 from .signals import arguments as signal_arguments
 from .verdict import Verdict
@@ -129,15 +128,8 @@ def _call(call: Call, spec: Arguments, name: str, given: Mapping[str, Any]) -> C
         for option in (_OF_WORKLOAD if "kubeconfig" in spec else RUN)
         if call.params.get(option) is not None
     }
-    if hidden := sorted(option for option in given if spec.get(option, {}).get("no_log")):
-        # Among the arguments of this task they would be shown.
-        message = f"{name} is given {', '.join(hidden)} in the open."
-        raise OperatorError(Fault("input_invalid", message, "Put it into a file, or into the environment."))
-    validation = ArgumentSpecValidator(spec).validate({**common, **given})
-    if validation.error_messages:
-        raise OperatorError(Fault("input_invalid", f"{name}: {'; '.join(validation.error_messages)}.", "Correct it."))
     # Without its progress: the lines say it all.
-    return Call(validation.validated_parameters, call.check_mode, call.environment, call.journal, call.warnings)
+    return Call(validated(name, spec, given, common), call.check_mode, call.environment, call.journal, call.warnings)
 
 
 def _asked(operation: Operation, call: Call) -> dict[str, Any] | OperatorError:

@@ -2,18 +2,32 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The operation behind M(linkops.runbooks.prisma_migration_revert), where the database meets the run's Leases."""
+"""The operations behind M(linkops.runbooks.prisma_migration_plan) and M(linkops.runbooks.prisma_migration_revert).
+
+The database meets the places of its backups here, and the run's Leases.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from .call import Call
-from .database import reverting, undoing
+from .database import migration_plan, reverting, undoing
 from .database.migration_info import look, refusals, sources
 from .database.session import opened
+from .database.shelf import Shelf
+from .depot import Depot
 from .errors import Fault, OperatorError
 from .holding import held
+
+
+def plan(call: Call) -> dict[str, Any]:
+    """What is to be done towards C(state), with a look at the newest backup where it is said where these are."""
+    params = call.params
+    database = (params["target"] or {}).get("database") or params["login_db"] or ""
+    folders = [Shelf(params["backup_directory"])] if params["backup_directory"] else []
+    depots = [Depot(params["backup_s3"], database, call.environment)] if params["backup_s3"] else []
+    return migration_plan.plan(call, [*folders, *depots])
 
 
 def revert(call: Call) -> dict[str, Any]:

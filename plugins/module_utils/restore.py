@@ -20,10 +20,10 @@ from .database.shelf import Shelf, chosen
 from .database.standing import Aside, Standing
 from .deadline import Deadline
 from .depot import at_hand, depot_of, sources
-from .drill import checked, intact
 from .dumping import Making, looking, made
 from .errors import Fault, OperatorError, together
 from .holding import Hold, held
+from .scratch import checked, intact
 from .verdict import Verdict
 
 _SUFFIX = "_restoring"

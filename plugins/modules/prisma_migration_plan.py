@@ -29,10 +29,11 @@ options:
   state:
     description:
       - V(applied) means all migrations of the image.
+      - V(rehearsed) means that they are tried on a copy. What forbids V(applied) is a warning then.
       - V(resolved) means that O(migration) is marked as O(resolution), where what is known of it allows that.
       - V(reverted) means that O(migration) is undone.
     type: str
-    choices: [applied, resolved, reverted]
+    choices: [applied, rehearsed, resolved, reverted]
     default: applied
   migration:
     description: The migration that is to be resolved or reverted.
@@ -66,6 +67,9 @@ options:
   backup_directory:
     description: Folder of the backups, whose newest one is looked at. Without it none is.
     type: path
+  backup_s3:
+    description: The bucket that has backups as well, as in M(linkops.runbooks.database_backup).
+    type: str
   backup_age_hours:
     description: An older one is warned of, or refused with O(require_backup).
     type: float
@@ -108,7 +112,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 act:
-  description: V(none), V(deploy), V(resolve) or V(revert).
+  description: V(none), V(deploy), V(rehearse), V(resolve) or V(revert).
   returned: success
   type: str
 names:
@@ -134,11 +138,16 @@ newest_backup:
   description: The name of the newest backup, empty where there is none or none was looked for.
   returned: success
   type: str
+refused:
+  description: What would forbid O(state=applied), where O(state=rehearsed).
+  returned: success
+  type: list
+  elements: str
 """
 
 from ansible_collections.linkops.runbooks.plugins.module_utils.cluster.arguments import RUN
 from ansible_collections.linkops.runbooks.plugins.module_utils.database.arguments import DATABASE, SOURCE
-from ansible_collections.linkops.runbooks.plugins.module_utils.database.migration_plan import plan
+from ansible_collections.linkops.runbooks.plugins.module_utils.migrating import plan
 from ansible_collections.linkops.runbooks.plugins.module_utils.shell import Module
 
 MODULE = Module(
@@ -147,7 +156,7 @@ MODULE = Module(
         **DATABASE,
         **RUN,
         **SOURCE,
-        "state": {"type": "str", "choices": ["applied", "resolved", "reverted"], "default": "applied"},
+        "state": {"type": "str", "choices": ["applied", "rehearsed", "resolved", "reverted"], "default": "applied"},
         "migration": {"type": "str"},
         "resolution": {"type": "str", "choices": ["applied", "rolled_back"]},
         "confirm": {"type": "str"},
@@ -157,6 +166,7 @@ MODULE = Module(
         "replication_lag_seconds": {"type": "float", "default": 60},
         "accept": {"type": "dict"},
         "backup_directory": {"type": "path"},
+        "backup_s3": {"type": "str"},
         "backup_age_hours": {"type": "float", "default": 24},
         "require_backup": {"type": "bool", "default": False},
         "backup_first": {"type": "bool", "default": False},

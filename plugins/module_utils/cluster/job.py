@@ -32,7 +32,7 @@ def job(call: Call) -> dict[str, Any]:
     """Run the command once; in check mode say what would run, and whether it runs already."""
     params = call.params
     with opened(call, *_input_faults(params)) as session:
-        found = _survey(session)
+        found = survey(session)
         container = jobs.chosen(found.workload["spec"]["template"], params["container"] or "", session.called)
         image, command = params["image"] or container["image"], params["command"]
         shown = redact_text(shlex.join(command))
@@ -85,7 +85,8 @@ def _input_faults(params: Mapping[str, Any]) -> list[Fault]:
     return faults
 
 
-def _survey(session: Session) -> snapshot.Snapshot:
+def survey(session: Session) -> snapshot.Snapshot:
+    """The workload, once it is certain that Jobs may be made of it. Raises C(OperatorError)."""
     with together(*snapshot.unfit(session.cluster, session.params, NEEDED)):
         return snapshot.read(session.cluster, *session.workload, with_pods=False)
 

@@ -16,13 +16,12 @@ from typing import Any
 from ..call import Call
 from ..errors import Fault, OperatorError
 from ..wording import counted
-from . import lint, migrations, readiness, undoing
+from . import lint, migrations, readiness, shelf, undoing
 from .archives import Manifest
 from .lint import Finding
 from .migration_info import Picture, look, refusals, sources
 from .refusals import Refused
 from .session import DatabaseSession, opened
-from .shelf import Shelf
 
 _LOCK_TIMEOUT = """
 SELECT split_part(each, '=', 2) AS value
@@ -60,6 +59,7 @@ SELECT extract(epoch FROM clock_timestamp())::float8 AS epoch_seconds,
 
 @dataclass
 class _Plan:
+    backups: Sequence[shelf.Source]
     act: str = "none"
     faults: list[Fault] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -68,6 +68,7 @@ class _Plan:
     resolution: str = ""
     said: str = ""
     backup: Manifest | None = None
+    refused: list[str] = field(default_factory=list)
 
     def add(self, answer: readiness.Answer) -> None:
         """Take in what speaks against it, or is worth a warning."""
@@ -77,10 +78,10 @@ class _Plan:
             self.warnings.append(answer)
 
 
-def plan(call: Call) -> dict[str, Any]:
+def plan(call: Call, backups: Sequence[shelf.Source]) -> dict[str, Any]:
     """What is to be done towards C(state); everything that forbids it is raised at once."""
     params = call.params
-    made = _Plan()
+    made = _Plan(backups)
     with opened(call, *refusals(params["target"] or {}), *_input_faults(params)) as session:
         picture = look(session, sources(params["migrations"]), params["target"] or {})
         _STATES[params["state"]](session, picture, made)
@@ -99,13 +100,14 @@ def plan(call: Call) -> dict[str, Any]:
         "findings": [each.as_result() for each in made.findings],
         "migrations": [each.as_result() for each in picture.migrations],
         "newest_backup": newest,
+        "refused": made.refused,
         "msg": made.said,
     }
 
 
 def _input_faults(params: Mapping[str, Any]) -> list[Fault]:
     faults = []
-    if params["state"] != "applied" and not params["migration"]:
+    if params["state"] in ("resolved", "reverted") and not params["migration"]:
         faults.append(
             Fault("migration_missing", f"state={params['state']} needs a migration.", "Give -e migration=NAME.")
         )
@@ -194,7 +196,18 @@ def _reverted(session: DatabaseSession, picture: Picture, made: _Plan) -> None:
         made.faults.append(_locked(picture))
 
 
-_STATES = {"applied": _applied, "resolved": _resolved, "reverted": _reverted}
+def _rehearsed(session: DatabaseSession, picture: Picture, made: _Plan) -> None:
+    """What forbids to migrate forbids no rehearsal, where it may be the question."""
+    _applied(session, picture, made)
+    made.refused = [str(fault) for fault in made.faults]
+    made.warnings += [f"Migrating would be refused: {each}" for each in made.refused]
+    made.faults = []
+    if made.names:
+        made.act = "rehearse"
+        made.said = f"{counted(len(made.names), 'migration')} to rehearse: {', '.join(made.names)}"
+
+
+_STATES = {"rehearsed": _rehearsed, "applied": _applied, "resolved": _resolved, "reverted": _reverted}
 
 
 def _locked(picture: Picture) -> Fault:
@@ -248,15 +261,17 @@ def _circumstances(session: DatabaseSession, picture: Picture, made: _Plan) -> N
 def _backup(session: DatabaseSession, made: _Plan, now: datetime) -> None:
     """The newest backup, and whether it is young enough; one that is taken first is."""
     params, name = session.params, session.target.database
-    if not params["backup_directory"]:
+    if not made.backups:
         return
-    shelf = Shelf(params["backup_directory"])
     try:
-        made.backup = shelf.newest(name)
+        made.backup = shelf.newest(made.backups, name)
     except OperatorError as unread:
-        made.warnings.append(f"The age of the newest backup is unknown: {unread.faults[0]}")
+        said = f"The age of the newest backup is unknown: {unread.faults[0].message}"
+        required = params["require_backup"] and not params["backup_first"]
+        made.add(Fault("no_backup", said, unread.faults[0].remedy) if required else said)
+        return
     if not params["backup_first"]:
-        place, hours = str(shelf.directory), params["backup_age_hours"]
+        place, hours = " and ".join(map(str, made.backups)), params["backup_age_hours"]
         made.add(readiness.way_back(made.backup, now, name, place, hours, params["require_backup"]))
 
 

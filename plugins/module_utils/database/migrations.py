@@ -258,6 +258,12 @@ def logged(logs: str) -> tuple[str, str]:
     return redact_text(said)[:400], next((each for each in code.groups() if each), "") if code else ""
 
 
+def last_error(log: str) -> str:
+    """The last error in what Prisma printed; what its stand-in for the engine says of itself is none."""
+    found = re.findall(r"(?:ERROR|Error): (?!external connector)(.+)", log)
+    return redact_text(found[-1].strip())[:400] if found else ""
+
+
 _DETAIL = re.compile(r"\s*(?:DETAIL|HINT|CONTEXT|\d+:)", re.IGNORECASE)
 
 

@@ -1,0 +1,232 @@
+# Copyright: (c) 2026, linkops.runbooks contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The operation behind M(linkops.runbooks.prisma_migration_rehearsal), where the database meets a Job.
+
+The newest backup becomes a scratch database, the image's own Prisma applies its migrations to that, and what it did is
+read where it left it: in Prisma's history and among the server's locks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from . import nested, scratch
+from .backup import input_faults
+from .call import Call
+from .cluster import evidence, jobs, redirected, working
+from .cluster import job as one_job
+from .cluster import session as of_cluster
+from .cluster.arguments import RUN
+from .cluster.session import Session
+from .cluster.working import Ending
+from .database import locks, migrations, restoring, swapping
+from .database import session as of_database
+from .database.archives import Manifest
+from .database.arguments import BACKUP, DATABASE
+from .database.locks import Sampler, Span
+from .database.migration_info import Picture, look, refusals, sources
+from .database.session import DatabaseSession
+from .database.shelf import Shelf, chosen
+from .deadline import Deadline
+from .depot import at_hand, depot_of
+from .depot import sources as backups
+from .dumping import looking
+from .errors import OperatorError
+from .redaction import redact_text
+from .verdict import Verdict
+from .wording import counted, duration
+
+_SUFFIX = "_rehearsal"
+_PURPOSE = "rehearse"
+_REMOVE_SECONDS = 30.0
+
+#: What O(database) may hold.
+_OF_DATABASE = {**DATABASE, **BACKUP, **RUN, "maintenance_db": {"type": "str", "default": "postgres"}}
+
+
+@dataclass(frozen=True)
+class _Rehearsal:
+    """One rehearsal: both sides that it works on, and what it was given."""
+
+    session: Session
+    server: DatabaseSession
+    manifest: Manifest
+    name: str
+
+    @property
+    def call(self) -> Call:
+        """The call."""
+        return self.session.call
+
+    @property
+    def age(self) -> str:
+        """How old the backup is."""
+        return duration((datetime.now(UTC) - self.manifest.taken).total_seconds())
+
+
+def rehearse(call: Call) -> dict[str, Any]:
+    """Apply the migrations of an image to a scratch database, and say how long each took and which locks it held."""
+    params = call.params
+    inner = copy.copy(call)  # with the same record, warnings and terminal
+    inner.params = nested.validated("database", _OF_DATABASE, params["database"], {"run": params["run"]})
+    target = params["target"] or {}
+    faults = [*input_faults(inner), *refusals(target)]
+    with (
+        of_cluster.opened(call, *faults) as session,
+        of_database.opened(inner, database_name=inner.params["maintenance_db"]) as server,
+    ):
+        database = target.get("database") or inner.params["login_db"]
+        shelf, depot = Shelf(inner.params["directory"]), depot_of(inner, database)
+        manifest = chosen(backups(shelf, depot), database, params["backup"])
+        made = _Rehearsal(session, server, manifest, restoring.named(manifest.database, _SUFFIX))
+        programs = scratch.checked(server, manifest)
+        found = one_job.survey(session)
+        container = jobs.chosen(found.workload["spec"]["template"], params["container"] or "", session.called)
+        image = params["image"] or container["image"]
+        if call.check_mode:
+            said = (
+                f"would restore {manifest.name} ({made.age} old) into {made.name}, migrate it by {image}, and drop it"
+            )
+            return _told(made, Verdict("unknown", said), [], [])
+        command = redirected.deploy(params["command"], manifest.database, made.name)
+        name = jobs.name_of(params["name"], _PURPOSE, made.name)
+        seconds = params["deadline_seconds"]
+        manifest_of_job = jobs.manifest(found.workload, container, image, command, name, _PURPOSE, seconds)
+        secrets = evidence.confidences(session.cluster, found.workload)
+        deadline = Deadline(60 * inner.params["max_minutes"])
+        at_hand(shelf, depot, manifest, looking(server, session.held, deadline))
+        _removed(made, name)  # that of a run that was killed
+        with scratch.restored(server, session.held, shelf, manifest, programs, made.name, deadline) as see:
+            swapping.dress(server, made.name, manifest.entries, deadline, see)
+            call.say(f"restored {manifest.name} ({made.age} old) into {made.name} after {deadline.elapsed:.1f} s")
+            before = _looked(made)
+            names = migrations.to_apply(before.migrations)
+            if not names:
+                said = f"nothing to rehearse: {manifest.name} has all migrations of {image} already"
+                return _told(made, Verdict("pass", said), [], [])
+            call.say(f"rehearsing {', '.join(names)} by {image}")
+            with _sampled(made) as sampler, _job(made, name):
+                ending = working.run(session.cluster, session.held, manifest_of_job, call.say, secrets)
+            after = _looked(made)
+    return _result(made, names, ending, after, sampler, secrets)
+
+
+@contextlib.contextmanager
+def _sampled(made: _Rehearsal) -> Iterator[Sampler]:
+    with made.server.another(made.name) as database, Sampler(database) as sampler:
+        yield sampler
+
+
+@contextlib.contextmanager
+def _job(made: _Rehearsal, name: str) -> Iterator[None]:
+    """However it ends, nothing of the Job goes on once its database is gone."""
+    try:
+        yield
+    finally:
+        try:
+            _removed(made, name)
+        except OperatorError as fault:
+            made.call.warn(f"Job {name} is left: {fault.faults[0]}")
+
+
+def _removed(made: _Rehearsal, name: str) -> None:
+    standing = working.find(made.session.cluster, made.call.params["namespace"], name)
+    if standing:
+        working.remove(made.session.cluster, made.session.held, standing, Deadline(_REMOVE_SECONDS))
+
+
+def _looked(made: _Rehearsal) -> Picture:
+    """Prisma's history in the scratch database."""
+    params = made.call.params
+    with made.server.another(made.name) as database:
+        inside = DatabaseSession(made.server.call, database)
+        return look(inside, sources(params["migrations"]), {**(params["target"] or {}), "database": made.name})
+
+
+def _result(
+    made: _Rehearsal, names: Sequence[str], ending: Ending, after: Picture, sampler: Sampler, secrets: Sequence[str]
+) -> dict[str, Any]:
+    if sampler.trouble:
+        made.call.warn(f"The locks were not sampled to the end: {sampler.trouble}")
+    found = locks.spans(sampler.samples)
+    log = redact_text(ending.log, secrets)
+    if log:
+        made.call.journal.attach("jobs/rehearsal.log", log)
+    entries = [_entry(after, name, found) for name in names]
+    verdict = _judged(ending, after, names, entries, found, log)
+    return _told(made, Verdict(verdict.status, redact_text(verdict.reason, secrets)), entries, found, ending.outcome)
+
+
+def _entry(after: Picture, name: str, found: Sequence[Span]) -> dict[str, Any]:
+    """What one migration did."""
+    migration = after.migration(name)
+    row = migration.row if migration else None
+    state = migration.state if migration else "pending"
+    end = row.finished_at if row else None
+    own = locks.between(found, row.started_at.timestamp(), end.timestamp() if end else None) if row else []
+    return {
+        "name": name,
+        "state": state,
+        "seconds": round((end - row.started_at).total_seconds(), 2) if row and end else None,
+        "locks": locks.told(own),
+        "said": locks.worst(own),
+        "error": migration.error if migration else "",
+    }
+
+
+def _judged(
+    ending: Ending,
+    after: Picture,
+    names: Sequence[str],
+    entries: Sequence[dict[str, Any]],
+    found: Sequence[Span],
+    log: str,
+) -> Verdict:
+    evidence_ = {"outcome": ending.outcome, "locks": locks.told(found)}
+    bad = [each for each in after.migrations if each.state in ("failed", "partial", "running")]
+    if bad:
+        error = migrations.last_error(log) or bad[0].error
+        why = f" ({error})" if error else ""
+        return Verdict("fail", f"migration {bad[0].name} {bad[0].state}{why}; {ending.verdict.reason}", evidence_)
+    if not ending.verdict.passed:
+        error = migrations.last_error(log)
+        return Verdict(ending.verdict.status, f"{ending.verdict.reason}{f' ({error})' if error else ''}", evidence_)
+    open_ones = set(names) & set(migrations.to_apply(after.migrations))
+    if open_ones:
+        return Verdict("fail", f"the Job ended well, and {', '.join(sorted(open_ones))} is still pending", evidence_)
+    steps = [
+        f"{each['name']} {each['seconds']:.1f} s ({each['said'] or 'nobody is kept out'})"
+        for each in entries
+        if each["seconds"] is not None
+    ]
+    return Verdict("pass", f"{counted(len(names), 'migration')} applied: {'; '.join(steps)}", evidence_)
+
+
+def _told(
+    made: _Rehearsal,
+    verdict: Verdict,
+    entries: Sequence[dict[str, Any]],
+    found: Sequence[Span],
+    outcome: str = "",
+) -> dict[str, Any]:
+    call = made.call
+    if not call.check_mode:
+        call.journal.note("rehearsal", backup=made.manifest.name, migrations=entries, verdict=verdict.as_result())
+    call.say(f"rehearsal: {verdict.status}: {verdict.reason}")
+    return {
+        "changed": False,
+        "backup": made.manifest.described(),
+        "database": made.name,
+        "migrations": list(entries),
+        "locks": locks.told(found),
+        "outcome": outcome,
+        "verdict": verdict.as_result(),
+        "msg": f"{verdict.status}: {verdict.reason}",
+    }
