@@ -15,8 +15,10 @@ import psycopg2
 import pytest
 
 from ansible_collections.linkops.runbooks.plugins.module_utils.errors import Interrupted
+from lab.cluster import Cluster
 from lab.site import Lab
 from tests.integration.harness.audit import AuditLog
+from tests.integration.harness.leases import alive
 from tests.integration.harness.postgres import HOST, Server, TestDatabase, server
 from tests.integration.harness.pressing import Press
 from tests.integration.harness.services import Services
@@ -48,7 +50,7 @@ def pid(connection: Any) -> int:
     return int(connection.info.backend_pid)
 
 
-def alive(connection: Any) -> bool:
+def answers(connection: Any) -> bool:
     """Whether the session still answers."""
     try:
         connection.cursor().execute("SELECT 1")
@@ -106,9 +108,9 @@ def test_those_that_were_listed_are_ended_and_no_other_one(postgres: Server, sho
                     "late": late,
                     "young": young,
                 }
-                assert {name for name, each in survivors.items() if alive(each)} == set(survivors)
-        assert not alive(stuck)
-        assert not alive(failed)
+                assert {name for name, each in survivors.items() if answers(each)} == set(survivors)
+        assert not answers(stuck)
+        assert not answers(failed)
     assert planned["changed"]
     assert acts(planned) == {"stuck": "end", "failed": "end", OURS: "spared", "dba": "spared"}
     assert done["changed"]
@@ -135,8 +137,8 @@ def test_a_pid_of_another_session_is_not_hit_nor_one_that_went_on(shop: TestData
                 each["started"] = "2026-01-01T00:00:00.000000Z"
         done = shop.operate("database_sessions", only=listed, **END)
         assert not done["changed"]
-        assert alive(reused)
-        assert alive(awake)
+        assert answers(reused)
+        assert answers(awake)
 
 
 def test_without_the_right_none_is_ended_and_it_says_which(postgres: Server, shop: TestDatabase) -> None:
@@ -146,16 +148,16 @@ def test_without_the_right_none_is_ended_and_it_says_which(postgres: Server, sho
     with idle(shop, "mine") as mine, idle(visitor, "theirs") as theirs:
         old(shop, mine, theirs)
         refused = shop.operate("database_sessions", **END)
-        assert alive(mine)
-        assert alive(theirs)
+        assert answers(mine)
+        assert answers(theirs)
         old(shop, mine, theirs)
         shop.sql(f'REVOKE pg_read_all_stats FROM "{shop.user}"', superuser=True)
         blind = shop.operate("database_sessions", **END)
-        assert alive(theirs)
+        assert answers(theirs)
         old(shop, theirs)
         shop.sql(f'GRANT pg_read_all_stats, pg_signal_backend TO "{shop.user}"', superuser=True)
         allowed = shop.operate("database_sessions", **END)
-        assert not alive(theirs)
+        assert not answers(theirs)
         shop.sql(f'REVOKE pg_signal_backend FROM "{shop.user}"', superuser=True)
     assert refused["reason"] == "privilege", refused
     assert "may not end 1 session of app_guest" in refused["msg"]
@@ -188,7 +190,7 @@ def test_interrupted_in_the_middle_a_rerun_ends_the_rest(shop: TestDatabase) -> 
         old(shop, second)
         again = shop.operate("database_sessions", **END)
         assert acts(again) == {"second": "ended"}
-        assert not alive(first)
+        assert not answers(first)
 
 
 @pytest.mark.parametrize(
@@ -207,12 +209,13 @@ def test_bad_input_is_one_sentence(shop: TestDatabase, wrong: dict[str, Any], sa
 
 
 def test_the_button(
-    postgres: Server, shop: TestDatabase, service: Services, press: Press, audit: AuditLog, tmp_path: Path
-) -> None:
-    """It plans, locks, ends, and shows how the database is then; another operator is refused; a second run is quiet."""
+    postgres: Server, shop: TestDatabase, service: Services, press: Press, audit: AuditLog, cluster: Cluster,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    """It plans, is refused while another operator is at it, locks, ends, and shows how the database is then."""
     (tmp_path / "secret").write_text(shop.password)
     api = service(
-        ["v1.2.0"], replicas=0, database_host=HOST, database_port=postgres.port, database_name="shop",
+        ["v1.2.0"], replicas=0, wait=False, database_host=HOST, database_port=postgres.port, database_name="shop",
         database_user=shop.user, database_password_file=str(tmp_path / "secret"), database_password_key="",
         lock_duration_seconds=5,
     )  # fmt: skip
@@ -220,25 +223,30 @@ def test_the_button(
     with idle(shop, "stuck") as stuck:
         old(shop, stuck)
         with audit.reading() as seen:
-            looked = press("database_health", api)
             checked = press("database_health", api, options=("--check", "--diff"), **ending)
-        assert seen.writes == []
-        assert alive(stuck)
+        with alive(cluster, api.namespace, "linkops-database-shop"):
+            refused = press("database_health", api, **ending)
+        assert answers(stuck)
         old(shop, stuck)
         with audit.reading() as locked:
             pressed = press("database_health", api, **ending)
-        assert not alive(stuck)
-    assert {event["objectRef"]["name"] for event in locked.renewals} == {"linkops-api", "linkops-database-shop"}
-    again = press("database_health", api, fail_on="unknown", **ending)
-    assert looked.rc == checked.rc == pressed.rc == 0, looked.output + checked.output + pressed.output
-    assert "changed=0" in looked.output
+        assert not answers(stuck)
+    with audit.reading() as looked:
+        again = press("database_health", api, fail_on="unknown", **ending)
+    assert checked.rc == pressed.rc == 0, checked.output + pressed.output
     assert "would end 1 session idle in transaction" in checked.closing()
+    assert seen.writes == []
+    assert refused.rc != 0
+    assert "linkops-database-shop is locked: migration by grace" in refused.closing()
     assert "ended 1 session idle in transaction" in pressed.closing()
-    assert [len(each.entries("write")) for each in (looked, pressed, again)] == [0, 1, 0]
+    assert {event["objectRef"]["name"] for event in locked.renewals} == {"linkops-api", "linkops-database-shop"}
+    assert [len(each.entries("write")) for each in (refused, pressed, again)] == [0, 1, 0]
     assert (pressed.folder() / "evidence/health.json").exists()
     assert "database health of api" in (pressed.folder() / "evidence/health.html").read_text()
     assert "changed=0" in again.output
+    assert looked.writes == []  # without anything to end there is no lock either
     assert again.rc == 2, again.output  # there is no pg_stat_statements, and fail_on=unknown
     assert "slow queries" in again.closing()
-    assert shop.password not in looked.output + checked.output + pressed.output + again.output
-    assert CANARY not in looked.output + checked.output + pressed.output
+    shown = checked.output + refused.output + pressed.output + again.output
+    assert shop.password not in shown
+    assert CANARY not in shown

@@ -5,10 +5,7 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +13,13 @@ import pytest
 import yaml
 
 from lab.cluster import Cluster, Manifest
+from tests.integration.harness.leases import PATH, alive
 from tests.integration.harness.pressing import Press, Running
 from tests.integration.harness.services import Service, Services
 from tests.integration.harness.watcher import Watcher
 
 DURATION = 3  # seconds that a lock of these tests counts without being renewed
 LOCK = "linkops-api"
-LEASES = "/apis/coordination.k8s.io/v1/namespaces/{}/leases"
 
 
 @pytest.fixture
@@ -104,7 +101,7 @@ def test_a_broken_lock_stops_the_run_that_had_it(press: Press, api: Service) -> 
 def test_a_lock_that_is_deleted_is_lost(press: Press, api: Service) -> None:
     """The run says so and stops; what it wrote stays, watched by nobody."""
     first = begun(press, api)
-    api.workload.cluster.request("DELETE", f"{LEASES.format(api.namespace)}/{LOCK}")
+    api.workload.cluster.request("DELETE", f"{PATH.format(api.namespace)}/{LOCK}")
     ended = first.wait()
     assert ended.rc != 0
     assert f"This run lost its lock {LOCK} (nobody holds it now), so it stops" in ended.closing()
@@ -149,29 +146,3 @@ def connected(task: dict[str, Any]) -> dict[str, Any]:
 def held_by(run: str) -> Callable[[Manifest], bool]:
     """Whether a Lease is this run's."""
     return lambda seen: bool(seen["spec"].get("holderIdentity") == run)
-
-
-@contextmanager
-def alive(cluster: Cluster, namespace: str, name: str) -> Iterator[None]:
-    """A Lease whose holder renews it all the time."""
-    path, over = LEASES.format(namespace), threading.Event()
-
-    def now() -> str:
-        return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-    said = {"runbooks.linkops.io/button": "migration", "runbooks.linkops.io/operator": "grace"}
-    spec = {"holderIdentity": "run-of-grace", "leaseDurationSeconds": 5, "acquireTime": now(), "renewTime": now()}
-    cluster.request("POST", path, {"metadata": {"name": name, "annotations": said}, "spec": spec})
-
-    def renew() -> None:
-        while not over.wait(0.3):
-            cluster.patch("Lease", namespace, name, {"spec": {"renewTime": now()}})
-
-    renewing = threading.Thread(target=renew)
-    renewing.start()
-    try:
-        yield
-    finally:
-        over.set()
-        renewing.join()
-        cluster.request("DELETE", f"{path}/{name}")

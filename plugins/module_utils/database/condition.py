@@ -111,7 +111,7 @@ class Sessions:
         self._all = list(rows)
         self._own = [row for row in self._all if row["database"] == database]
         self._clients = [row for row in self._own if row["backend_type"] == CLIENT]
-        hidden = sum(row["backend_type"] is None for row in self._own)
+        hidden = sum(concealed(row) for row in self._own)
         has = "has" if hidden == 1 else "have"
         self._blind = (
             f"{counted(hidden, 'session')} of other roles {has} a state that {user} may not see:"
@@ -168,6 +168,11 @@ class Sessions:
         said = listed([f"{who(tree)} blocks {tree['waiting']}: {_waiters(tree)}" for tree in trees]) or "nobody waits"
         fails = bool(trees) and longest >= limits.blocked_critical_seconds
         return graded(said, {"trees": trees}, fails=fails, warns=bool(trees), blind=self._blind)
+
+
+def concealed(row: Row) -> bool:
+    """Whether a session shows neither kind nor state to this role; the server's own processes have no user."""
+    return row["backend_type"] is None and row["user"] is not None
 
 
 def who(session: Row) -> str:

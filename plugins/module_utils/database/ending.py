@@ -16,7 +16,7 @@ from typing import Any
 from ..errors import Fault
 from ..wording import counted, duration, typed_seconds
 from . import activity
-from .condition import IDLE, listed, who
+from .condition import IDLE, concealed, listed, who
 from .connections import CLIENT
 from .names import shown
 from .target import APPLICATION
@@ -65,7 +65,7 @@ def plan(sessions: Iterable[Row], database: str, seconds: int, only: Sequence[Ro
             spared.append((row, "is a superuser's"))
         else:
             due.append(row)
-    hidden = sum(row["backend_type"] is None and not row["superuser"] for row in here)
+    hidden = sum(concealed(row) and not row["superuser"] for row in here)
     return Plan(due, spared, hidden)
 
 

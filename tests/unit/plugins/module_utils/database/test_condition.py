@@ -73,6 +73,7 @@ def test_what_is_hidden_is_unknown_unless_something_fails() -> None:
             in verdict.reason
         )
     assert of(hidden(1), idle(2, 3600)).idle(LIMITS).status == "fail"
+    assert of(hidden(1, user=None)).idle(LIMITS).status == "pass"  # an autovacuum
 
 
 def test_a_busy_session_is_told_with_all_that_one_looks_for() -> None:

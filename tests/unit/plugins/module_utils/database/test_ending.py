@@ -75,9 +75,10 @@ def test_without_the_right_none_is_ended() -> None:
     assert ending.refused(ending.plan([session(1)], "shop", 600), "", "") == []
 
 
-def test_what_cannot_be_seen_is_counted_but_for_superusers() -> None:
+def test_what_cannot_be_seen_is_counted_but_for_superusers_and_the_servers_own() -> None:
     unseen = {"backend_type": None, "state": None, "state_seconds": None}
-    planned = ending.plan([session(1, **unseen), session(2, superuser=True, **unseen)], "shop", 600)
+    autovacuum = session(3, **{**unseen, "user": None})
+    planned = ending.plan([session(1, **unseen), session(2, superuser=True, **unseen), autovacuum], "shop", 600)
     assert (planned.due, planned.hidden) == ([], 1)
     assert ending.told(planned, 0, 0, 600, "app", check_mode=False) == (
         "no session to end: none has been idle in its transaction for 10 min; 1 session of other roles has a state that"
