@@ -15,7 +15,7 @@ import pytest
 
 from lab.site import Lab
 from tests.integration.harness.audit import AuditLog
-from tests.integration.harness.pressing import Press
+from tests.integration.harness.pressing import Press, descendants
 from tests.integration.harness.services import Service, Services
 from tests.integration.harness.stores import Postgres, Scratch, until
 
@@ -81,9 +81,28 @@ def test_a_backup_that_is_interrupted_leaves_none_and_gives_its_lock_back(
         until(lambda: scratch.server.run(waiting, scratch.name)[0][0], "pg_dump waits for the table", 60)
         second = press("backup", api)
         assert "lock" in second.failure().lower(), second.output
+        secrets = told_to_programs(running.process.pid)
+        assert secrets, "pg_dump knows where its password is"
         running.vanish()
+        until(lambda: not any(each.exists() for each in secrets), "the password is gone with the run")
+        assert (kept / f".partial-{scratch.name}").exists()
+        assert scratch.password not in "".join(
+            each.read_text(errors="replace") for each in kept.rglob("*") if each.is_file()
+        )
     pressed = press("backup", api, break_lock=True, reason="the other run was killed", drill=True)
     assert pressed.rc == 0, pressed.output
+    assert [each.name for each in kept.glob(".partial-*")] == []
+
+
+def told_to_programs(pid: int) -> list[Path]:
+    """The password files that the run's programs are told of; none of them has a password in its words or variables."""
+    found = []
+    for each in descendants(pid):
+        if (Path(f"/proc/{each}") / "exe").resolve().name == "pg_dump":
+            words, variables = (Path(f"/proc/{each}/{what}").read_bytes() for what in ("cmdline", "environ"))
+            assert b"PGPASSWORD" not in words + variables
+            found += [Path(part[11:].decode()) for part in variables.split(b"\0") if part.startswith(b"PGPASSFILE=")]
+    return found
 
 
 def test_a_restore_says_what_is_lost_wants_the_name_and_is_done_once(

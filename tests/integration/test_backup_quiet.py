@@ -1,0 +1,82 @@
+# Copyright: (c) 2026, linkops.runbooks contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Backup, drill and restore write nothing in check mode, by the server's log; a standby is backed up, not restored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.site import Lab
+from tests.integration.harness.postgres import Server, TestDatabase, server
+from tests.integration.harness.stores import until
+
+APPLICATION = "linkops.runbooks"
+
+
+@pytest.fixture(scope="module")
+def postgres(lab: Lab) -> Iterator[Server]:
+    """A server whose log is read."""
+    with server(lab) as made:
+        yield made
+
+
+@pytest.fixture
+def shop(postgres: Server) -> TestDatabase:
+    """A database with rows."""
+    made = postgres.database("shop")
+    made.sql("CREATE TABLE job AS SELECT n AS id FROM generate_series(1, 300) n")
+    return made
+
+
+@pytest.fixture
+def kept(postgres: Server, tmp_path: Path) -> dict[str, Any]:
+    """What the modules are told of the backups."""
+    return {"directory": str(tmp_path / "kept"), "client_directory": str(postgres.programs)}
+
+
+def administrator(of: Server) -> dict[str, Any]:
+    """The superuser of a server, who makes databases of backups of the shop."""
+    return {"login_port": of.port, "login_user": "postgres", "login_password": of.password, "database": "shop"}
+
+
+def test_check_mode_and_second_runs_write_nothing(postgres: Server, shop: TestDatabase, kept: dict[str, Any]) -> None:
+    def silent(module: str, check_mode: bool, **options: Any) -> dict[str, Any]:
+        since = postgres.log.stat().st_size
+        said = shop.operate(module, check_mode, **{**kept, **options})
+        assert said.get("failed") is None, said
+        assert postgres.statements(APPLICATION, since), "the log is read"
+        assert postgres.writes(APPLICATION, since) == []
+        return said
+
+    written = {"reserve_bytes": 0}
+    assert silent("database_backup", check_mode=True, **written)["changed"]
+    assert shop.operate("database_backup", **kept, **written)["changed"]
+    assert not silent("database_backup", check_mode=False, **written)["changed"]
+    told = administrator(postgres)
+    silent("database_drill", check_mode=True, **told)
+    asked = {**told, **written, "confirm": "shop"}
+    assert silent("database_restore", check_mode=True, **asked)["changed"]
+    done = shop.operate("database_restore", **kept, **asked)
+    assert done["changed"], done
+    assert not silent("database_restore", check_mode=False, **asked)["changed"]
+    assert silent("database_restore", check_mode=True, state="returned", **asked)["changed"]
+    shop.sql(f'DROP DATABASE "{done["set_aside"]}" WITH (FORCE)', superuser=True)
+
+
+def test_a_standby_is_backed_up_and_nothing_is_restored_there(
+    lab: Lab, postgres: Server, shop: TestDatabase, kept: dict[str, Any]
+) -> None:
+    with postgres.standby(lab) as standby:
+        there = TestDatabase(standby, shop.name, shop.user, shop.password)
+        until(lambda: there.sql("SELECT count(*) FROM job") == [(300,)], "the standby has the rows")
+        done = there.operate("database_backup", **kept, reserve_bytes=0)
+        assert done.get("changed"), done
+        for module in ("database_drill", "database_restore"):
+            said = there.operate(module, **kept, **administrator(standby))
+            assert "is a standby, which is read-only. Press for the primary." in said["msg"], said
+    assert shop.operate("database_drill", **kept, **administrator(postgres))["verdict"]["status"] == "pass"
