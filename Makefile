@@ -1,7 +1,7 @@
 # The verbs of development. `./dev VERB` sets up the environment first; inside it, plain `make VERB` works too.
 .DEFAULT_GOAL := help
 .PHONY: help demo test format lint types units units-collection units-newest sanity sanity-newest docs build \
-	lab lab-down integration molecule bench bench-fleet bench-vacuum
+	lab lab-down integration molecule bench bench-fleet bench-vacuum bench-backup
 
 collection := .collections/ansible_collections/linkops/runbooks
 
@@ -65,7 +65,7 @@ molecule: ## the scenarios of the buttons, against the lab, each from its known 
 	molecule reset --all
 	molecule test --all
 
-bench bench-fleet bench-vacuum: export PYTHONPATH := .collections
+bench bench-fleet bench-vacuum bench-backup: export PYTHONPATH := .collections
 
 bench: ## the button side by side with kubectl and kubernetes.core, against the lab; writes docs/benchmarks.md
 	python -m tests.benchmarks rollback --write
@@ -75,3 +75,6 @@ bench-fleet: ## the restart of 100 services beside kubectl, and a namespace full
 
 bench-vacuum: ## a vacuum and an index build beside the bare statements, and the plan for 1,000 tables
 	python -m tests.benchmarks vacuum --write
+
+bench-backup: ## a backup of 1 GB beside pg_dump alone, and the memory that it takes
+	python -m tests.benchmarks backup --write

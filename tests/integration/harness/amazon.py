@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -50,6 +51,7 @@ class Amazon:
 @contextlib.contextmanager
 def amazon() -> Iterator[Amazon]:
     """Speak it for a while."""
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # else every request is a line
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     try:
