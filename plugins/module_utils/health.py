@@ -20,7 +20,7 @@ from urllib.parse import urljoin
 
 from . import pod_answers
 from .call import Call
-from .cluster import revisions, snapshot
+from .cluster import revisions, rolling, snapshot
 from .cluster.client import Cluster
 from .cluster.session import Session, opened
 from .deadline import Deadline
@@ -81,7 +81,8 @@ def health(call: Call) -> dict[str, Any]:
             session.held.renew_if_due()
             time.sleep(min(POLL_SECONDS, deadline.remaining))
             checkup = look(session, pods)
-    verdict = checkup.verdict
+        verdict = checkup.verdict
+        kept = [] if verdict.passed or not call.params.get("evidence") else _evidence(session)
     endpoints = [
         {
             "endpoint": name,
@@ -99,8 +100,13 @@ def health(call: Call) -> dict[str, Any]:
         "endpoints": endpoints,
         "lines": [line.as_result() for line in checkup.lines],
         "serving_pods": checkup.serving_pods,
+        "evidence": kept,
         "msg": f"{verdict.status}: {verdict.reason}",
     }
+
+
+def _evidence(session: Session) -> list[str]:
+    return rolling.keep_evidence(session, snapshot.read(session.cluster, *session.workload))
 
 
 def look(session: Session, pods: list[str]) -> Checkup:

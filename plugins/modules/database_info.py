@@ -34,6 +34,17 @@ options:
     description: How many connections the next act adds at the same time; the verdict says whether they fit.
     type: int
     default: 0
+  refusal:
+    description:
+      - How the sentence begins that refuses O(more_connections) which do not fit. The module then fails with it, and
+        names who has the connections.
+      - Without it the verdict says that they do not fit.
+    type: str
+    default: ''
+  remedy:
+    description: How this sentence ends, what else the operator can do.
+    type: str
+    default: ''
   service_user:
     description: The role that these connections log in with, where it is not O(login_user).
     type: str

@@ -78,6 +78,10 @@ options:
     description: What the record calls this look, such as V(before) and V(after).
     type: str
     default: now
+  evidence:
+    description: Whether logs, events and what the pods say go into the run's record where the service does not pass.
+    type: bool
+    default: false
 attributes:
   idempotent:
     details: It never changes anything.
@@ -99,6 +103,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+evidence:
+  description: Files of the evidence bundle in the run's record, with O(evidence).
+  returned: success
+  type: list
+  elements: str
 verdict:
   description: The worst of all endpoints.
   returned: success
@@ -154,7 +163,7 @@ from ansible_collections.linkops.runbooks.plugins.module_utils.shell import Modu
 
 MODULE = Module(
     operation=health,
-    arguments={**CONNECTION, **RUN, **WORKLOAD, **ENDPOINTS},
+    arguments={**CONNECTION, **RUN, **WORKLOAD, **ENDPOINTS, "evidence": {"type": "bool", "default": False}},
 )
 
 

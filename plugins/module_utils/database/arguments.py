@@ -69,6 +69,8 @@ INFO: Arguments = {
         "default": ["connections", "activity"],
     },
     "more_connections": {"type": "int", "default": 0},
+    "refusal": {"type": "str", "default": ""},
+    "remedy": {"type": "str", "default": ""},
     "service_user": {"type": "str"},
     "warning_ratio": {"type": "float", "default": 0.8},
     "critical_ratio": {"type": "float", "default": 0.95},

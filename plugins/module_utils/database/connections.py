@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..errors import Fault
 from ..verdict import Verdict
 
 CLIENT = "client backend"
@@ -154,3 +155,25 @@ def judge(census: Census, more: int, warning_ratio: float, critical_ratio: float
         reason = f"{server.hidden} sessions of other roles are hidden from this one, so it cannot be told what is left"
         return Verdict("unknown", f"{now}; {reason}", evidence)
     return Verdict("pass", f"{now}{adding}" + (f": {ratio:.0%}" if ratio >= warning_ratio else ""), evidence)
+
+
+def lack(found: Row, refusal: str, remedy: str) -> Fault | None:
+    """Why what M(linkops.runbooks.database_info) found has no room for more connections, and who has those there are.
+
+    C(refusal) begins the sentence. None where they fit, and where that is not known.
+    """
+    census, verdict = found.get("connections") or {}, found["verdict"]
+    if verdict["status"] != "fail" or census.get("fits"):
+        return None
+    said = [f"{refusal} {verdict['reason'].rstrip('.')}."]
+    if users := [f"{row['application'] or 'unnamed'} {row['connections']}" for row in census.get("by_application", ())]:
+        said.append(f"By application: {', '.join(users)}.")
+    idle = [row for row in found.get("activity", ()) if row["state"].startswith("idle in transaction")]
+    if holders := [f"{row['application'] or 'unnamed'} (pid {row['pid']}, {row['user']}, {_age(row)})" for row in idle]:
+        ended = "end these first by database_health.yml -e end_sessions=idle_in_transaction"
+        said.append(f"Idle in a transaction: {', '.join(holders)}; {ended}.")
+    return Fault("connections_lacking", " ".join(said), remedy)
+
+
+def _age(row: Row) -> str:
+    return f"for {row['transaction_seconds'] or 0:.0f} s"

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..call import Call
 from ..dependency import asked, input_faults
-from ..errors import Fault
+from ..errors import Fault, OperatorError
 from . import activity, connections, queries, statements
 from .connection import Database, Row
 from .connections import Census
@@ -27,7 +27,10 @@ SETTINGS = (
 
 def info(call: Call) -> dict[str, Any]:
     """How a database does: its connections against their limits, and what else C(gather) names."""
-    return asked(call, "database", _look, EXHAUSTED)
+    found, params = asked(call, "database", _look, EXHAUSTED), call.params
+    if params["refusal"] and (lack := connections.lack(found, params["refusal"], params["remedy"])):
+        raise OperatorError(lack)
+    return found
 
 
 def _look(call: Call) -> dict[str, Any]:

@@ -9,7 +9,12 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.linkops.runbooks.plugins.module_utils.database.connections import Census, count, judge
+from ansible_collections.linkops.runbooks.plugins.module_utils.database.connections import (
+    Census,
+    count,
+    judge,
+    lack,
+)
 
 SETTINGS = {
     "max_connections": 100, "superuser_reserved": 3, "reserved": None, "role_limit": -1, "database_limit": -1,
@@ -106,3 +111,41 @@ def test_the_reason_names_states_and_the_ratio_from_the_warning_on() -> None:
     assert judge(census(*[session()] * 5), 0, 0.7, 0.9).reason == "5 of 97 connections are taken (5 idle)"
     assert judge(census(*[session()] * 70), 2, 0.7, 0.9).reason.endswith("(70 idle), and 2 more: 74%")
     assert judge(census(), 0, 0.7, 0.9).reason == "0 of 97 connections are taken"
+
+
+LACKING = {
+    "verdict": {"status": "fail", "reason": "12 of 97 connections are taken: 100 more do not fit, 85 more would"},
+    "connections": {
+        "fits": False,
+        "by_application": [{"application": "api", "connections": 9}, {"application": "", "connections": 3}],
+    },
+    "activity": [
+        {"application": "script", "pid": 7, "user": "app", "transaction_seconds": 2.4, "state": "idle in transaction"},
+        {"application": "api", "pid": 8, "user": "app", "transaction_seconds": 1.0, "state": "active"},
+    ],
+}
+
+
+def test_a_lack_of_connections_is_refused_with_those_who_have_them() -> None:
+    refused = lack(LACKING, "2 pods more", "Ask for fewer.")
+    assert str(refused) == (
+        "2 pods more 12 of 97 connections are taken: 100 more do not fit, 85 more would."
+        " By application: api 9, unnamed 3. Idle in a transaction: script (pid 7, app, for 2 s); end these first by"
+        " database_health.yml -e end_sessions=idle_in_transaction. Ask for fewer."
+    )
+
+
+def test_a_server_without_a_connection_left_is_refused_though_it_cannot_be_asked() -> None:
+    verdict = {"status": "fail", "reason": "The server has no connection left."}
+    assert str(lack({"verdict": verdict}, "2 pods more:", "")) == "2 pods more: The server has no connection left."
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        pytest.param({**LACKING, "connections": {"fits": True}}, id="they fit, though the ratio is critical"),
+        pytest.param({"verdict": {"status": "unknown", "reason": "no route"}}, id="not known"),
+    ],
+)
+def test_what_fits_or_is_not_known_is_not_refused(found: dict[str, Any]) -> None:
+    assert lack(found, "2 pods more", "") is None
