@@ -1,7 +1,7 @@
 # The verbs of development. `./dev VERB` sets up the environment first; inside it, plain `make VERB` works too.
 .DEFAULT_GOAL := help
 .PHONY: help demo test format lint types units units-collection units-newest sanity sanity-newest docs build \
-	lab lab-down integration molecule bench bench-fleet bench-vacuum bench-backup
+	lab lab-down integration matrix molecule bench bench-fleet bench-vacuum bench-backup
 
 collection := .collections/ansible_collections/linkops/runbooks
 
@@ -57,9 +57,13 @@ lab: ## bring the lab up
 lab-down: ## take the lab down and see that nothing of it is left
 	python -m pytest -m lab_down tests/lab
 
-integration: ## tests against the lab
+integration: ## tests against the lab, with a sample of the fault matrix that the commit draws
 	python -m pytest -m "lab and not lab_down" tests/lab
-	python -m pytest -m lab -n 3 --dist loadfile tests/integration # they wait most of the time, each file on its own ground
+	LINKOPS_SAMPLE=$${LINKOPS_SAMPLE-$$(git rev-parse --short HEAD)} \
+		python -m pytest -m lab -n 3 --dist loadfile tests/integration # they wait most of the time, each file on its own ground
+
+matrix: ## the same with the whole fault matrix
+	python -m pytest -m lab -n 3 --dist loadfile tests/integration
 
 molecule: ## the scenarios of the buttons, against the lab, each from its known state
 	molecule reset --all

@@ -94,6 +94,7 @@ class Fleet:
                     "service_port": self._port,
                     "health_expect": {"status": "ok"},
                     "health_url": "",
+                    "database_host": "",  # the simulated pods have none
                 }
         for name in names:
             self.kubectl("-n", namespace, "rollout", "status", f"deployment/{name}", f"--timeout={PATIENCE:.0f}s")

@@ -18,6 +18,7 @@ import pytest
 
 from lab.cluster import Cluster
 from lab.site import Lab
+from tests.integration.harness import sampling
 from tests.integration.harness.audit import AuditLog
 from tests.integration.harness.ground import Ground, made
 from tests.integration.harness.postgres import Server, server
@@ -29,11 +30,26 @@ HERE = Path(__file__).parent
 
 
 @pytest.hookimpl(tryfirst=True)  # before the marks are looked at
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Every test here needs the lab."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Every test here needs the lab; of the fault matrix, those run that the seed draws in each file."""
+    matrix: dict[Path, list[pytest.Item]] = {}
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.lab)
+            if item.get_closest_marker("matrix"):
+                matrix.setdefault(item.path, []).append(item)
+    kept = {item for path, tests in matrix.items() for item in sampling.drawn(tests, path.stem)}
+    left = [item for tests in matrix.values() for item in tests if item not in kept]
+    config.hook.pytest_deselected(items=left)
+    items[:] = [item for item in items if item not in set(left)]
+
+
+def pytest_report_header() -> str:
+    """Say how to repeat a sample, and how to run all."""
+    if not sampling.SEED:
+        return "fault matrix: all of it"
+    one = f"LINKOPS_SAMPLE={sampling.SEED}"
+    return f"fault matrix: one test in {sampling.ONE_IN} of each file, drawn by {one}; `./dev matrix` runs all of it"
 
 
 @pytest.fixture(scope="session")

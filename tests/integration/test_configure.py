@@ -9,8 +9,12 @@ import json
 import secrets
 import urllib.request
 
+import pytest
+
 from tests.integration.harness.ground import Ground
 from tests.integration.harness.services import Service, container
+
+pytestmark = pytest.mark.matrix
 
 
 def resources(api: Service) -> dict[str, dict[str, str]]:

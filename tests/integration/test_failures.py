@@ -16,6 +16,8 @@ from tests.integration.harness.ground import Ground
 from tests.integration.harness.pressing import Pressed
 from tests.integration.harness.services import Service, container
 
+pytestmark = pytest.mark.matrix
+
 DISCONNECTED, MISSING = "v1.3.4", "v9.9.9"
 SETTLE = 3  # seconds in which health may still become good
 

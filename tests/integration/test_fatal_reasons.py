@@ -19,6 +19,7 @@ import pytest
 from lab.cluster import Manifest
 from tests.integration.harness.ground import Ground
 from tests.integration.harness.pressing import Pressed
+from tests.integration.harness.sampling import sampled
 from tests.integration.harness.services import Edit, Service, container
 from tests.integration.harness.watcher import Predicate, Watcher
 
@@ -130,7 +131,7 @@ def _statuses(pod: Manifest) -> list[Manifest]:
     return [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]
 
 
-FAULTS = {
+EVERY_FAULT = {
     "image-not-found": Fault(
         _image("servicelink/api:v9.9.9"), ("ErrImagePull", "not found"), _waiting("ErrImagePull", "ImagePullBackOff")
     ),
@@ -162,7 +163,7 @@ FAULTS = {
     "limit-range-set": Fault(_limited(memory="2Gi"), (TOO_MUCH,), _told_by_event, "", "", kind="StatefulSet"),
     "limit-range-daemon": Fault(_limited(memory="2Gi"), (TOO_MUCH,), _told_by_event, "", "", kind="DaemonSet"),
 }  # fmt: skip
-WAITED_FOR = {
+EVERY_WAITED_FOR = {
     "never-ready": Fault(
         _image("servicelink/api:v1.3.0"), (f"not done after {DEADLINE} s", "readiness probe GET :http/health"),
         lambda service: lambda pod: _is(pod, service), settings={"rollout_deadline_seconds": DEADLINE},
@@ -179,6 +180,7 @@ WAITED_FOR = {
         settings={"rollout_deadline_seconds": DEADLINE},
     ),
 }  # fmt: skip
+FAULTS, WAITED_FOR = sampled(EVERY_FAULT, "faults"), sampled(EVERY_WAITED_FOR, "waited for")
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,8 @@ from lab.site import Lab
 from tests.integration.harness.ground import Ground
 from tests.integration.harness.services import Service, container
 
+pytestmark = pytest.mark.matrix
+
 #: A program that shows its flags, wherever they come from; "stubborn" is a value that it does not take.
 PROGRAM = """
 const http = require('node:http'), fs = require('node:fs')

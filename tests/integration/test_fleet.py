@@ -11,6 +11,8 @@ from tests.integration.harness.ground import Ground
 from tests.integration.harness.pressing import Pressed
 from tests.integration.harness.services import Service
 
+pytestmark = pytest.mark.matrix
+
 NAMES = ("api-a", "api-b", "api-c", "api-d")
 FAILING = {"health_expect": {"status": "never"}, "restart_settle_seconds": 0}
 

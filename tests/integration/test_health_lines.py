@@ -21,6 +21,8 @@ from tests.integration.harness.pressing import Press, Pressed
 from tests.integration.harness.relays import reachable, silence
 from tests.integration.harness.services import Service, Services, container
 
+pytestmark = pytest.mark.matrix
+
 SILENCE_SECONDS = 6
 GOAL_SECONDS = 3.0
 #: The lab may be busy with other tests; what is asked here is what is said, not how soon.

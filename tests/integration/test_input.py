@@ -21,6 +21,8 @@ from tests.integration.harness.audit import AuditLog, Seen
 from tests.integration.harness.pressing import Press, Pressed, Running
 from tests.integration.harness.services import Service, Services
 
+pytestmark = pytest.mark.matrix
+
 AT_ONCE = 3  # runs side by side; more would only wait for each other's processor
 BOUND = 50.0  # seconds; the goal of 5 s is printed beside what it took
 

@@ -18,6 +18,8 @@ from tests.integration.harness.gateway import OVERLOADED, RESET, THROTTLED, Faul
 from tests.integration.harness.pressing import Press
 from tests.integration.harness.services import Service, Services
 
+pytestmark = pytest.mark.matrix
+
 SILENCE = Fault(503, seconds=50.0)
 
 

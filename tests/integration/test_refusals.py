@@ -12,6 +12,8 @@ import pytest
 from tests.integration.harness.ground import Ground, Refused
 from tests.integration.harness.services import Service, container
 
+pytestmark = pytest.mark.matrix
+
 MIGRATION = "runbooks.linkops.io/newest-migration"
 
 

@@ -8,10 +8,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+import pytest
+
 from lab.cluster import Manifest
 from tests.integration.harness.ground import Ground
 from tests.integration.harness.services import Service
 from tests.integration.harness.watcher import Watcher
+
+pytestmark = pytest.mark.matrix
 
 KEY = "runbooks.linkops.io/restart-key"
 STARTED = "runbooks.linkops.io/restart-started"

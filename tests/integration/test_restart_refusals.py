@@ -14,6 +14,8 @@ from lab.workloads import Workload
 from tests.integration.harness.ground import Ground, Refused
 from tests.integration.harness.services import Service
 
+pytestmark = pytest.mark.matrix
+
 QUOTA = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "small"}, "spec": {"hard": {"pods": "2"}}}
 LIMITS = {
     "apiVersion": "v1",

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from lab.cluster import Cluster, Manifest
 from tests.integration.harness import credentials
 from tests.integration.harness.audit import AuditLog
@@ -17,6 +19,8 @@ from tests.integration.harness.autoscalers import OVERRIDE, overdue, override
 from tests.integration.harness.ground import Ground
 from tests.integration.harness.pressing import Press, Pressed, Running
 from tests.integration.harness.services import Service, Services, container
+
+pytestmark = pytest.mark.matrix
 
 BOUND = 50.0  # seconds; the goal of 5 s is printed beside what it took
 #: What the button needs here; it may neither create pods nor list quotas.

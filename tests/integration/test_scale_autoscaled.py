@@ -9,6 +9,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from lab.cluster import Cluster, Manifest
 from tests.integration.harness.audit import AuditLog
 from tests.integration.harness.autoscalers import (
@@ -23,6 +25,8 @@ from tests.integration.harness.gateway import Fault, Gateway
 from tests.integration.harness.ground import Ground
 from tests.integration.harness.pressing import Press, Pressed
 from tests.integration.harness.services import Service, Services, container
+
+pytestmark = pytest.mark.matrix
 
 CREDLINK = "credlink/api"
 #: Keeps a processor busy for a while beside the service, and little else.
