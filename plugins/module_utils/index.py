@@ -15,8 +15,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .call import Call
-from .database import advice, index_queries, indexes, indexing, meaning, names, upkeep, upkeep_queries
+from .database import (
+    advice,
+    building,
+    footprint,
+    index_queries,
+    indexes,
+    indexing,
+    meaning,
+    names,
+    upkeep,
+    upkeep_queries,
+)
 from .database.connection import Ask, Database, Overrun, Row
+from .database.footprint import Need, index_bytes
 from .database.indexes import Declared
 from .database.indexing import Step
 from .database.refusals import Refused
@@ -65,6 +77,14 @@ def index(call: Call) -> dict[str, Any]:
         if unfit:
             raise OperatorError(unfit)
         steps, refused = _absent(session) if params["state"] == "absent" else _present(session, declared)
+        full = footprint.room(
+            _needs(session.database, steps), params["free_bytes"], params["free_bytes_unknown"] or "",
+            params["reserve_bytes"],
+        )  # fmt: skip
+        if isinstance(full, Fault):
+            refused.append(full)
+        elif full:
+            call.warn(full)
         if refused:
             raise OperatorError(refused)
         for step in steps:
@@ -116,6 +136,34 @@ def _built(ask: Ask, rows: Sequence[Mapping[str, Any]]) -> set[int]:
     return {row["oid"] for row in rows if row["oid"] in builds or (not row["valid"] and row["table_oid"] in locked)}
 
 
+def _needs(database: Database, steps: Sequence[Step]) -> list[Need]:
+    """What the planned builds take, by the statistics of their tables."""
+    builds = [step for step in steps if step.act in ("create", "rebuild", "reindex")]
+    if not builds:
+        return []
+    with database.transaction(read_only=True) as ask:
+        there = {(row["schema"], row["name"]): row for row in ask(index_queries.INDEXES)}
+        places = {step.place for step in builds if step.index}
+        oids = [row["oid"] for row in ask(index_queries.TABLES) if (row["schema"], row["name"]) in places]
+        oids += [there[step.schema, step.name]["table_oid"] for step in builds if not step.index]
+        tables = {(row["schema"], row["name"]): row for row in ask(index_queries.STATISTICS, {"oids": oids})}
+    return [_need(step, there, tables) for step in builds]
+
+
+def _need(step: Step, there: Mapping[Any, Row], tables: Mapping[Any, Row]) -> Need:
+    declared, row = step.index, there.get((step.schema, step.name))
+    if declared:
+        table = tables[step.place]
+        widths = [table["widths"].get(column.name) for column in declared.columns]
+        widths += [table["widths"].get(name) for name in declared.include]
+        return Need(step.shown, index_bytes(declared.method, table["entries"], widths, declared.settings))
+    if row is None:
+        return Need(step.shown, None, lasting=False)
+    entries = tables[row["table_schema"], row["table"]]["entries"]
+    widths = [column["width"] for column in row["columns"]]
+    return Need(step.shown, index_bytes(row["method"], entries, widths), lasting=False)
+
+
 def _absent(session: DatabaseSession) -> tuple[list[Step], list[Fault]]:
     rows = session.database.read(index_queries.INDEXES)
     return indexing.for_absent(session.params["names"], session.params["confirm"], rows, _upper(session.target.name))
@@ -153,11 +201,11 @@ def _turn(run: Run, step: Step) -> Turn:
         if overtaken:
             return overtaken
         if step.act in ("drop", "rebuild"):
-            _long(run, _drop(run.session.database, step), watch)
+            _long(run, building.drop(run.session.database, step), watch)
         if step.act in ("create", "rebuild"):
-            _build(run, step, _create(run.session.database, step), watch)
+            _build(run, step, building.create(run.session.database, step), watch)
         elif step.act == "reindex":
-            _build(run, step, _reindex(run.session.database, step), watch)
+            _build(run, step, building.reindex(run.session.database, step), watch)
         turn = _judged(run, step, time.monotonic() - started)
     except (Refused, Overrun) as fault:
         said = fault.faults[0].message.rstrip(".")
@@ -211,7 +259,7 @@ def _cleared(session: DatabaseSession, step: Step) -> str:
         for row in left:
             with session.another() as worker:
                 drop = Step("drop", row["schema"], row["name"], step.table, "")
-                worker.at_length(_drop(worker, drop), Deadline(_LEFTOVER_SECONDS), lambda: None)
+                worker.at_length(building.drop(worker, drop), Deadline(_LEFTOVER_SECONDS), lambda: None)
     except OperatorError:
         return "; what it left could not be dropped yet, the next run sees to it"
     return "; what it left is dropped" if left else "; it left nothing"
@@ -275,51 +323,6 @@ def _planned(step: Step) -> Turn:
     if step.act in ("building", "keep"):
         return Turn(step, "unknown", step.reason)
     return Turn(step, "pass", step.reason)
-
-
-def _drop(database: Database, step: Step) -> Any:
-    sql = database.sql
-    return sql.SQL("DROP INDEX CONCURRENTLY {}").format(sql.Identifier(step.schema, step.name))
-
-
-def _reindex(database: Database, step: Step) -> Any:
-    sql = database.sql
-    return sql.SQL("REINDEX INDEX CONCURRENTLY {}").format(sql.Identifier(step.schema, step.name))
-
-
-def _create(database: Database, step: Step) -> Any:
-    """The statement, every name composed; the texts of SQL are such that they stay within their parentheses."""
-    sql, declared = database.sql, step.index
-    if declared is None:
-        raise TypeError("only a declared index is created")
-    columns = []
-    for column in declared.columns:
-        parts = [
-            sql.Identifier(column.name) if column.name else sql.SQL("(") + sql.SQL(column.expression) + sql.SQL(")")
-        ]
-        if column.collation:
-            parts.append(sql.SQL("COLLATE ") + sql.Identifier(column.collation))
-        if column.opclass:
-            parts.append(sql.Identifier(column.opclass))
-        if declared.method == "btree":
-            parts.append(sql.SQL("DESC" if column.descending else "ASC"))
-            parts.append(sql.SQL("NULLS FIRST" if column.nulls_first else "NULLS LAST"))
-        columns.append(sql.SQL(" ").join(parts))
-    statement = sql.SQL("CREATE {}INDEX CONCURRENTLY {} ON {} USING {} ({})").format(
-        sql.SQL("UNIQUE " if declared.unique else ""),
-        sql.Identifier(declared.name),
-        sql.Identifier(*step.place),
-        sql.Identifier(declared.method),
-        sql.SQL(", ").join(columns),
-    )
-    if declared.include:
-        statement += sql.SQL(" INCLUDE ({})").format(sql.SQL(", ").join(map(sql.Identifier, declared.include)))
-    if declared.settings:
-        pairs = (sql.SQL("{} = {}").format(sql.Identifier(k), sql.Literal(v)) for k, v in declared.settings.items())
-        statement += sql.SQL(" WITH (") + sql.SQL(", ").join(pairs) + sql.SQL(")")
-    if declared.where:
-        statement += sql.SQL(" WHERE (") + sql.SQL(declared.where) + sql.SQL(")")
-    return statement
 
 
 def _result(run: Run) -> dict[str, Any]:

@@ -13,12 +13,14 @@ description:
   - Creates declared indexes with C(CREATE INDEX CONCURRENTLY), which lets readers and writers pass, tells how far it is
     and whom it waits for, and drops what it leaves if it fails or O(max_minutes) are over.
   - Finds invalid indexes that interrupted builds left, C(_ccnew) and C(_ccold) included, and rebuilds or drops them.
+  - Estimates how large they get by the tables' statistics, and refuses what O(free_bytes) leaves no room for.
   - Compares definitions by what they mean, in the spelling of the server's planner; that writes nothing.
   - Drops indexes concurrently, or gives advice about missing, unused, duplicate and bloated ones.
 author: linkops.runbooks contributors (@linkops)
 extends_documentation_fragment:
   - linkops.runbooks.attributes
   - linkops.runbooks.database
+  - linkops.runbooks.disk
 options:
   state:
     description:
@@ -157,7 +159,7 @@ advice:
 """
 
 from ansible_collections.linkops.runbooks.plugins.module_utils.cluster.arguments import RUN
-from ansible_collections.linkops.runbooks.plugins.module_utils.database.arguments import DATABASE
+from ansible_collections.linkops.runbooks.plugins.module_utils.database.arguments import DATABASE, DISK
 from ansible_collections.linkops.runbooks.plugins.module_utils.index import index
 from ansible_collections.linkops.runbooks.plugins.module_utils.shell import Module
 
@@ -165,6 +167,7 @@ MODULE = Module(
     operation=index,
     arguments={
         **DATABASE,
+        **DISK,
         **RUN,
         "state": {"type": "str", "choices": ["present", "absent", "advice"], "default": "present"},
         "indexes": {

@@ -17,6 +17,7 @@ author: linkops.runbooks contributors (@linkops)
 extends_documentation_fragment:
   - linkops.runbooks.attributes
   - linkops.runbooks.database
+  - linkops.runbooks.disk
 options:
   migrations:
     description: The migrations, as RV(linkops.runbooks.prisma_migration_source#module:migrations) has them.
@@ -82,16 +83,6 @@ options:
     description: Whether one is taken before anything is migrated, so that none has to be there yet.
     type: bool
     default: false
-  free_bytes:
-    description: How much space the server's disk has, where that is known; PostgreSQL itself does not tell.
-    type: float
-  free_bytes_unknown:
-    description: Why it is not known, to be warned of.
-    type: str
-  reserve_bytes:
-    description: So much must stay free on the server's disk.
-    type: int
-    default: 1073741824
 attributes:
   idempotent:
     details: It never changes anything.
@@ -146,7 +137,7 @@ refused:
 """
 
 from ansible_collections.linkops.runbooks.plugins.module_utils.cluster.arguments import RUN
-from ansible_collections.linkops.runbooks.plugins.module_utils.database.arguments import DATABASE, SOURCE
+from ansible_collections.linkops.runbooks.plugins.module_utils.database.arguments import DATABASE, DISK, SOURCE
 from ansible_collections.linkops.runbooks.plugins.module_utils.migrating import plan
 from ansible_collections.linkops.runbooks.plugins.module_utils.shell import Module
 
@@ -154,6 +145,7 @@ MODULE = Module(
     operation=plan,
     arguments={
         **DATABASE,
+        **DISK,
         **RUN,
         **SOURCE,
         "state": {"type": "str", "choices": ["applied", "rehearsed", "resolved", "reverted"], "default": "applied"},
@@ -170,9 +162,6 @@ MODULE = Module(
         "backup_age_hours": {"type": "float", "default": 24},
         "require_backup": {"type": "bool", "default": False},
         "backup_first": {"type": "bool", "default": False},
-        "free_bytes": {"type": "float"},
-        "free_bytes_unknown": {"type": "str"},
-        "reserve_bytes": {"type": "int", "default": 1 << 30},
     },
     library="psycopg2",
 )

@@ -42,8 +42,12 @@ def there(shop: TestDatabase) -> list[tuple[str, bool]]:
 
 
 def test_the_inventorys_indexes_are_built_once(api: Service, press: Press, shop: TestDatabase) -> None:
+    refused = press("index", api, database_free_bytes_query="vector(5)")
+    assert "The server's disk has 5 B free, of which 1 GiB must stay free" in refused.closing()
+    assert there(shop) == []
     first, second = press("index", api), press("index", api)
     assert first.rc == second.rc == 0, first.output + second.output
+    assert "space the server's disk has is unknown: the inventory has no database_free_bytes_query" in first.output
     assert there(shop) == [(name, True) for name in NAMES]
     assert [len(pressed.entries("write")) for pressed in (first, second)] == [2, 0]
     assert "changed=0" in second.output

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..wording import duration, share, size
+from .footprint import PAGE, index_bytes
 from .names import shown
 
 Row = Mapping[str, Any]
@@ -22,8 +23,6 @@ _SCANS = 50
 _UNUSED_SECONDS = 7 * 86400
 _BLOAT_RATIO = 0.5
 _VECTOR_METHODS = ("hnsw", "ivfflat")
-_PAGE, _PAGE_HEADER, _SPECIAL, _ENTRY, _ALIGN = 8192, 24, 16, 12, 8
-_FILLFACTOR = 0.9
 
 
 def advise(
@@ -52,14 +51,10 @@ def advise(
 def expected_pages(row: Row) -> int | None:
     """Pages that a B-tree with these entries would have if it were built now; none where the widths are unknown.
 
-    Entries of equal keys are shared since PostgreSQL 13, so this is rather too many, which errs on the silent side.
+    That is rather too many, which errs on the silent side.
     """
-    widths = [column["width"] for column in row["columns"]]
-    if row["method"] != "btree" or row["entries"] < 0 or any(width is None for width in widths):
-        return None
-    entry: int = _ENTRY + math.ceil(sum(widths) / _ALIGN) * _ALIGN
-    room = (_PAGE - _PAGE_HEADER - _SPECIAL) * _FILLFACTOR
-    return 2 + math.ceil(float(row["entries"]) * entry / room)
+    expected = index_bytes(row["method"], row["entries"], [column["width"] for column in row["columns"]])
+    return None if expected is None or row["method"] != "btree" else expected // PAGE
 
 
 def _scanned(reads: Iterable[Row], large: int) -> Iterable[Advice]:
@@ -155,7 +150,7 @@ def _bloated(indexes: Iterable[Row], scans: Mapping[int, Row], large: int) -> It
         expected, use = expected_pages(row), scans.get(row["oid"])
         if expected is None or use is None or use["bytes"] < large:
             continue
-        pages = use["bytes"] // _PAGE
+        pages = use["bytes"] // PAGE
         waste = 1 - expected / pages
         if waste >= _BLOAT_RATIO:
             name = shown(row["schema"], row["name"])

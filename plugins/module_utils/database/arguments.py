@@ -61,6 +61,13 @@ READING: Arguments = {
 }
 
 #: What M(linkops.runbooks.database_info) takes beside its connection.
+#: How full the server's disk is, which PostgreSQL does not tell.
+DISK: Arguments = {
+    "free_bytes": {"type": "float"},
+    "free_bytes_unknown": {"type": "str"},
+    "reserve_bytes": {"type": "int", "default": 1 << 30},
+}
+
 INFO: Arguments = {
     "gather": {
         "type": "list",

@@ -48,6 +48,16 @@ WHERE c.relkind IN ('r', 'm', 'p') AND c.relpersistence <> 't'
   AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
 """
 
+#: What the size of an index follows from: rows (-1 before the first analysis) and widths of the columns.
+STATISTICS = """
+SELECT n.nspname AS schema, c.relname AS name, c.reltuples::float8 AS entries,
+       (SELECT json_object_agg(a.attname, coalesce(st.avg_width, nullif(a.attlen, -1)))
+        FROM pg_attribute a LEFT JOIN pg_stats st ON st.schemaname = n.nspname AND st.tablename = c.relname
+            AND st.attname = a.attname AND NOT st.inherited
+        WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS widths
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = ANY (%(oids)s)
+"""
+
 #: Invalid indexes of TOAST tables, which only a superuser can drop.
 TOAST = """
 SELECT c.relname AS name FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
