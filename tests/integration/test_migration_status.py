@@ -15,7 +15,7 @@ import pytest
 from lab.site import Lab
 from tests.integration.harness.ground import Ground
 from tests.integration.harness.pressing import Pressed
-from tests.integration.harness.prisma import Migrated, administrator, migrated
+from tests.integration.harness.prisma import Migrated, migrated
 
 LOCK = 72707369
 FIRST, SECOND = "20260101000000_quote", "20260102000000_bid"
@@ -156,9 +156,8 @@ def test_running_and_then_killed_in_the_middle(scene: Migrated, ask: Callable[..
         assert states(running) == {FIRST: "running"}
         assert found(running)["lock"]["holder"]["application"] == "prisma-migrate"
         assert "Prisma's lock is held by pid" in running.closing()
-        with contextlib.closing(administrator(scene.lab)) as connection, connection.cursor() as cursor:
-            for each in working(scene, "pg_sleep"):
-                cursor.execute("SELECT pg_terminate_backend(%s)", (each["pid"],))
+        for each in working(scene, "pg_sleep"):
+            scene.server.run("SELECT pg_terminate_backend(%s)", each["pid"])
         wait_for(lambda: process.poll() is not None)
     finally:
         process.kill()

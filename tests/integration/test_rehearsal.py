@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from ansible_collections.linkops.runbooks.plugins.module_utils.cluster import re
 from lab.site import Lab
 from tests.integration.harness.ground import Ground
 from tests.integration.harness.pressing import Pressed
-from tests.integration.harness.prisma import PRISMA, Migrated, administrator, migrated, mount
+from tests.integration.harness.prisma import PRISMA, Migrated, migrated, mount
 
 LATER, LAST = "20270101000000_slow", "20270102000000_bad"
 SLOW = 'ALTER TABLE "User" ADD COLUMN "note" text;\nSELECT pg_sleep(0.5);\n'
@@ -28,7 +28,7 @@ def scene(lab: Lab, shared: Ground, tmp_path_factory: pytest.TempPathFactory) ->
     kept = str(tmp_path_factory.mktemp("kept"))
     with migrated(lab, shared) as made:
         made.prisma("deploy")
-        ready = Migrated(lab, shared, made.service.having(backup_directory=kept), made.database)
+        ready = dataclasses.replace(made, service=made.service.having(backup_directory=kept))
         taken = shared.press("backup", ready.service)
         assert taken.rc == 0, taken.output
         mounted(ready, {LATER: SLOW})
@@ -48,9 +48,8 @@ def press(scene: Migrated, **extra: Any) -> Pressed:
 
 def scratches(scene: Migrated) -> list[str]:
     """What is left of rehearsals: databases and Jobs."""
-    with contextlib.closing(administrator(scene.lab)) as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT datname FROM pg_database WHERE datname LIKE %s", (f"{scene.database[:40]}%rehearsal",))
-        found = [name for (name,) in cursor.fetchall()]
+    like = f"{scene.database[:40]}%rehearsal"
+    found = [name for (name,) in scene.server.run("SELECT datname FROM pg_database WHERE datname LIKE %s", like)]
     jobs = scene.ground.cluster.list("Job", scene.service.namespace, "runbooks.linkops.io/purpose=rehearse")
     return found + [each["metadata"]["name"] for each in jobs]
 

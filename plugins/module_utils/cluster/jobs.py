@@ -29,6 +29,8 @@ PURPOSE, WORKLOAD = "runbooks.linkops.io/purpose", "runbooks.linkops.io/workload
 CONTAINER = "work"
 #: An ended Job is kept this long, so that a rerun finds how it ended.
 KEPT_SECONDS = 24 * 3600
+#: A program that ignores SIGTERM, as node does where it is PID 1, is killed after this; its Job ends with it.
+ENDING_SECONDS = 5
 
 Manifest = dict[str, Any]
 
@@ -102,7 +104,12 @@ def manifest(
             "ttlSecondsAfterFinished": KEPT_SECONDS,
             "template": {
                 "metadata": {"labels": {**marked, "sidecar.istio.io/inject": "false"}, "annotations": aside},
-                "spec": {**spec, "restartPolicy": "Never", "containers": [work]},
+                "spec": {
+                    **spec,
+                    "restartPolicy": "Never",
+                    "terminationGracePeriodSeconds": ENDING_SECONDS,
+                    "containers": [work],
+                },
             },
         },
     }

@@ -23,8 +23,8 @@ Outcome = Literal["succeeded", "failed", "not_started", "timeout", "vanished", "
 
 POLL_SECONDS = 0.5
 MOST_LOG_BYTES = 4 << 20
-#: How much longer than the Job's own time this waits for the controller to end it.
-GRACE_SECONDS = 20.0
+#: How much longer than the Job's own time this waits for the controller to end it, which waits for its pod.
+GRACE_SECONDS = jobs.ENDING_SECONDS + 20.0
 
 
 @dataclass(frozen=True)

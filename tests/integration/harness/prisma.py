@@ -18,6 +18,7 @@ from lab.cluster import Manifest
 from lab.site import Lab
 from tests.integration.harness.ground import Ground
 from tests.integration.harness.services import Service, container
+from tests.integration.harness.stores import Postgres
 
 FOLDER = "/app/servicelink/prisma/migrations"
 PRISMA = ("node", "/app/node_modules/prisma/build/index.js", "migrate")
@@ -34,11 +35,12 @@ class Migrated:
     ground: Ground
     service: Service
     database: str
+    server: Postgres
 
     def connect(self, **more: Any) -> Any:
         """A connection of the service's role, in autocommit mode."""
         made = psycopg2.connect(
-            host=self.lab.node_address, port=self.lab.postgres_port, dbname=self.database, user="servicelink",
+            host=self.server.host, port=self.server.port, dbname=self.database, user="servicelink",
             password=self.lab.secrets["servicelink_password"], **more,
         )  # fmt: skip
         made.autocommit = True
@@ -58,7 +60,7 @@ class Migrated:
 
     def fresh(self, files: Files) -> None:
         """An empty database, and these migrations alone in the pod: scripts, or files, by the migration's name."""
-        create(self.lab, self.database)
+        create(self.server, self.database)
         self.run(
             "rm", "-rf", *(f"{FOLDER}/{name}" for name in self.run("ls", FOLDER).stdout.split() if "." not in name)
         )
@@ -92,51 +94,54 @@ class Migrated:
         return [*kubectl, "-n", self.service.namespace, "exec", "-i", pod["metadata"]["name"], "--", *command]
 
 
-def create(lab: Lab, database: str) -> None:
+def create(server: Postgres, database: str) -> None:
     """Make the database anew, empty."""
-    with contextlib.closing(administrator(lab)) as connection, connection.cursor() as cursor:
-        cursor.execute(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')
-        cursor.execute(f'CREATE DATABASE "{database}" OWNER servicelink')
-        cursor.execute(f"ALTER ROLE servicelink IN DATABASE \"{database}\" SET lock_timeout = '1s'")
+    server.run(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')
+    server.run(f'CREATE DATABASE "{database}" OWNER servicelink')
+    server.run(f"ALTER ROLE servicelink IN DATABASE \"{database}\" SET lock_timeout = '1s'")
 
 
-def administrator(lab: Lab, database: str = "postgres") -> Any:
-    """A superuser's connection in autocommit mode."""
-    made = psycopg2.connect(
-        host=lab.node_address, port=lab.postgres_port, dbname=database, user="postgres",
-        password=lab.secrets["postgres_password"],
-    )  # fmt: skip
-    made.autocommit = True
-    return made
+def of_the_lab(lab: Lab) -> Postgres:
+    """The lab's server."""
+    return Postgres(lab.node_address, lab.postgres_port, lab.secrets["postgres_password"])
 
 
 @contextlib.contextmanager
-def migrated(lab: Lab, ground: Ground, files: Files | None = None, version: str = "v1.0.0") -> Iterator[Migrated]:
-    """Such a service. ``files`` are mounted into its pods, and into those of its Jobs, beside the image's own."""
+def migrated(
+    lab: Lab, ground: Ground, files: Files | None = None, version: str = "v1.0.0", server: Postgres | None = None
+) -> Iterator[Migrated]:
+    """Such a service. ``files`` are mounted into its pods, and into those of its Jobs, beside the image's own.
+
+    Its pods have a second URL, POOLED_URL, that says of itself to lead through a pooler.
+    """
     database = f"scratch_{ground.namespace.replace('-', '_')}"[:60]
-    create(lab, database)
-    address = f"{lab.node_address}:{lab.postgres_port}/{database}"
+    server = server or of_the_lab(lab)
+    create(server, database)
+    address = f"{server.host}:{server.port}/{database}"
     url = f"postgresql://servicelink:{lab.secrets['servicelink_password']}@{address}"
-    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": SECRET}, "stringData": {"url": url}}
+    content = {"url": url, "pooled": f"{url}?pgbouncer=true"}
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": SECRET}, "stringData": content}
     ground.cluster.apply(secret, ground.namespace)
 
     def change(manifest: Manifest) -> None:
         spec = manifest["spec"]["template"]["spec"]
-        source = {"secretKeyRef": {"name": SECRET, "key": "url"}}
         made = container(manifest["spec"]["template"])
-        made["env"] = [*made.get("env", []), {"name": "DATABASE_URL", "valueFrom": source}]
+        made["env"] = made.get("env", []) + [
+            {"name": name, "valueFrom": {"secretKeyRef": {"name": SECRET, "key": key}}}
+            for name, key in (("DATABASE_URL", "url"), ("POOLED_URL", "pooled"))
+        ]
         made.pop("readinessProbe")  # an empty database is not healthy
         made.pop("livenessProbe")
         if files:
             mount(ground, spec, "migrations", files)
 
     service = ground.service([version], change=change, database_name=database, database_user="servicelink",
-                             database_password_key="servicelink_password", workload_container="api")  # fmt: skip
+                             database_password_key="servicelink_password", workload_container="api",
+                             database_port=server.port)  # fmt: skip
     try:
-        yield Migrated(lab, ground, service, database)
+        yield Migrated(lab, ground, service, database, server)
     finally:
-        with contextlib.closing(administrator(lab)) as connection, connection.cursor() as cursor:
-            cursor.execute(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')
+        server.run(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')
 
 
 def mount(ground: Ground, spec: Manifest, name: str, files: Files) -> None:

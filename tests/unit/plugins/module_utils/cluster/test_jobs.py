@@ -48,7 +48,9 @@ def test_no_service_selects_its_pod() -> None:
 
 def test_what_the_work_needs_is_there_and_what_serves_is_not() -> None:
     spec = made()["spec"]["template"]["spec"]
-    assert set(spec) == {"restartPolicy", "containers", "volumes", "serviceAccountName"}
+    assert set(spec) == {
+        "restartPolicy", "containers", "volumes", "serviceAccountName", "terminationGracePeriodSeconds",
+    }  # fmt: skip
     (work,) = spec["containers"]
     assert set(work) == {"name", "image", "command", "envFrom", "volumeMounts", "terminationMessagePolicy"}
     assert (work["image"], work["command"]) == ("api:2", ["go"])
