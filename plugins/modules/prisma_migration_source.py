@@ -37,6 +37,10 @@ options:
     description: The environment variable that holds the URL which the migrations use.
     type: str
     default: DATABASE_URL
+  read_seconds:
+    description: How long reading may take.
+    type: int
+    default: 60
 attributes:
   idempotent:
     details: It never changes anything.
@@ -109,6 +113,7 @@ MODULE = Module(
         "container": {"type": "str"},
         "directory": {"type": "str", "default": "prisma/migrations"},
         "url_variable": {"type": "str", "default": "DATABASE_URL"},
+        "read_seconds": {"type": "int", "default": 60},
     },
 )
 

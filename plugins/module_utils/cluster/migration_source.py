@@ -28,7 +28,6 @@ from .session import Session, opened
 from .snapshot import Snapshot
 
 MARK = "linkops-migrations:"
-READ_SECONDS = 60
 MOST_BYTES = 16 << 20
 
 # Prisma's CLI is Node, so Node is in the image. Folders alone are migrations, as Prisma lists them. Of the URL only
@@ -131,7 +130,7 @@ def _read(
         try:
             ending = session.cluster.executed(
                 params["namespace"], place.pod, place.container, command,
-                Deadline(READ_SECONDS), MOST_BYTES, threading.Event(),
+                Deadline(params["read_seconds"]), MOST_BYTES, threading.Event(),
             )  # fmt: skip
         except ApiFault as fault:
             raise OperatorError(
@@ -145,7 +144,7 @@ def _read(
     if session.call.check_mode:
         return None, ""
     name = jobs.name_of(params["name"], "migrations", image, session.call.params["directory"])
-    manifest = jobs.manifest(found.workload, container, image, command, name, "migrations", READ_SECONDS)
+    manifest = jobs.manifest(found.workload, container, image, command, name, "migrations", params["read_seconds"])
     secrets = evidence.confidences(session.cluster, found.workload)
     done = working.run(session.cluster, session.held, manifest, lambda _line: None, secrets)
     told = _parsed(done.log) if done.outcome == "succeeded" else None
@@ -153,7 +152,7 @@ def _read(
         raise OperatorError(_unread(image, done.verdict))
     job = working.find(session.cluster, params["namespace"], name)
     if job:
-        working.remove(session.cluster, session.held, job, Deadline(READ_SECONDS))
+        working.remove(session.cluster, session.held, job, Deadline(params["read_seconds"]))
     return told, f"job {name}"
 
 
