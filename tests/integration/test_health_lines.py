@@ -14,12 +14,15 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.linkops.runbooks.plugins.module_utils.cluster import examination
+from ansible_collections.linkops.runbooks.plugins.modules import workload_vitals
 from lab.cluster import Manifest
 from tests.integration.harness.amazon import Amazon, amazon
 from tests.integration.harness.ground import Ground
 from tests.integration.harness.pressing import Press, Pressed
 from tests.integration.harness.relays import reachable, silence
 from tests.integration.harness.services import Service, Services, container
+from tests.integration.harness.stores import ask
 
 pytestmark = pytest.mark.matrix
 
@@ -283,6 +286,24 @@ def vpc(aws: Amazon) -> str:
     """A network for the target group."""
     made = aws.client("ec2").create_vpc(CidrBlock="10.0.0.0/16")
     return str(made["Vpc"]["VpcId"])
+
+
+def test_without_prometheus_the_metrics_api_is_sampled_for_a_trend(
+    shared: Ground, api: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Five samples of the real API; the time between them is cut, since what is tested is what becomes of them."""
+    monkeypatch.setattr(examination, "SAMPLE_SECONDS", 4.0)
+    path = f"/apis/metrics.k8s.io/v1beta1/namespaces/{shared.namespace}/pods"
+    (pod,) = (each["metadata"]["name"] for each in api.workload.pods)
+    shared.cluster.until(lambda: pod in str(shared.cluster.request("GET", path)), lambda: "no sample")
+    looked = ask(
+        workload_vitals.MODULE, kubeconfig=str(shared.cluster.lab.kubeconfig), namespace=shared.namespace,
+        name=api.name, trend_minutes=17 / 60, memory_growth_bytes_per_hour=1 << 60,
+    )  # fmt: skip
+    (found,) = (each for each in looked["lines"] if each["line"] == "memory trend")
+    assert found["status"] == "pass", found
+    assert f" per hour in api of {pod}" in found["reason"]
+    assert list(found["evidence"]["bytes_per_hour"]) == [f"api of {pod}"]
 
 
 def test_prometheus_knows_targets_errors_and_trend(shared: Ground) -> None:

@@ -129,6 +129,25 @@ def test_a_service_that_is_sick_after_it_keeps_the_evidence(ground: Ground) -> N
     assert [entry["data"]["verdict"] for entry in pressed.entries("health")] == ["fail", "fail"]
 
 
+def test_a_daemon_set_once_for_its_key(ground: Ground) -> None:
+    """The lab has one node: the only pod goes before its replacement comes, so the name has to be typed."""
+    daemon = ground.service(["v1.2.0"], "daemon", kind="DaemonSet")
+    before = _uids(daemon)
+    refused = ground.press("restart", daemon, key="INC-1")
+    assert "would take its only pod down, an outage" in refused.closing()
+    assert _uids(daemon) == before
+    pressed = ground.press("restart", daemon, key="INC-1", confirm="daemon")
+    assert pressed.rc == 0, pressed.output
+    assert "pass: Restarted 1 pod (key INC-1, revision 2)" in pressed.closing()
+    restarted = _uids(daemon)
+    assert len(restarted) == 1
+    assert not restarted & before
+    again = ground.press("restart", daemon, key="INC-1", confirm="daemon")
+    assert "Nothing was restarted: key INC-1 was restarted already" in again.closing()
+    assert "changed=0" in again.output.rpartition("PLAY RECAP")[2]
+    assert _uids(daemon) == restarted
+
+
 def test_connections_that_would_not_fit(ground: Ground, lab: Lab) -> None:
     """The sentence counts them by state and application and names who holds a transaction open."""
     api = ground.service(["v1.2.0"], replicas=2, database_pool_size=1000)
