@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pwd
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,12 +17,14 @@ import pytest
 from moto.rds.models import RDSBackend
 
 from ansible_collections.linkops.runbooks.plugins.module_utils.shell import perform
+from lab.cluster import Manifest
+from lab.component import UNPRIVILEGED
 from lab.site import Lab
 from tests.integration.harness.amazon import REGION, amazon
 from tests.integration.harness.engine import contained, engine
 from tests.integration.harness.postgres import Server, TestDatabase, server
 from tests.integration.harness.pressing import Press
-from tests.integration.harness.services import Services
+from tests.integration.harness.services import Services, container
 from tests.integration.harness.stores import comes_back, until
 
 
@@ -203,3 +206,50 @@ def test_the_button(
     again = press("restart_database", api, environment=rds, confirm="shop")
     assert again.rc == 0, again.output
     assert "was not restarted: it was started" in again.closing()
+
+
+def test_the_button_restarts_a_stateful_set(lab: Lab, service: Services, press: Press, tmp_path: Path) -> None:
+    """The server runs in a pod, from the node's own files; its client connects again, which the button waits for."""
+    with server(lab) as postgres:
+        shop = postgres.database("shop")
+        shop.sql(f'GRANT pg_read_all_stats TO "{shop.user}"', superuser=True)
+        postgres.stop()
+        service(["v1.2.0"], "db", kind="StatefulSet", change=lambda manifest: _run(manifest, postgres, lab))
+        api = service(
+            ["v1.2.0"], node_port=True, **shop.inventory(tmp_path), database_restart_method="statefulset",
+            database_workload_name="db",
+        )  # fmt: skip
+        postgres.wait()
+        started = shop.sql("SELECT pg_postmaster_start_time()")
+        with comes_back(lambda name: shop.open(application=name), "servicelink-api"):
+            connected = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'servicelink-api'"
+            until(lambda: shop.sql(connected) == [(1,)], "the client is connected")
+            pressed = press("restart_database", api, fresh_minutes=0, confirm="shop", reason="stuck")
+            assert pressed.rc == 0, pressed.output
+            assert "servicelink-api among them" in pressed.closing()
+            assert shop.sql("SELECT pg_postmaster_start_time()") > started
+            again = press("restart_database", api, confirm="shop")
+        assert again.rc == 0, again.output
+        assert "was not restarted: it was started" in again.closing()
+
+
+def _run(manifest: Manifest, postgres: Server, lab: Lab) -> None:
+    """Turn a workload into a PostgreSQL of the node: its programs, its data, its network."""
+    pod = manifest["spec"]["template"]["spec"]
+    folders = {"usr": Path("/usr"), "programs": lab.cache, "data": postgres.home}
+    pod["hostNetwork"] = True
+    pod["securityContext"] = {"runAsUser": pwd.getpwnam(UNPRIVILEGED).pw_uid}
+    pod["volumes"] = [{"name": name, "hostPath": {"path": str(path)}} for name, path in folders.items()]
+    pod["containers"] = [
+        {
+            "name": "postgres",
+            "image": container(manifest["spec"]["template"])["image"],
+            "command": postgres.argv(listen_addresses=f"127.0.0.1,{lab.node_address}", shared_buffers="16MB"),
+            "ports": [{"containerPort": postgres.port, "name": "postgres"}],
+            "readinessProbe": {"tcpSocket": {"port": postgres.port}, "periodSeconds": 1},
+            "lifecycle": {"preStop": {"exec": {"command": ["/bin/sh", "-c", "kill -INT 1"]}}},
+            "volumeMounts": [
+                {"name": name, "mountPath": str(path), "readOnly": name != "data"} for name, path in folders.items()
+            ],
+        }
+    ]

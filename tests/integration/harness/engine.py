@@ -17,7 +17,7 @@ from pathlib import Path
 
 from lab.component import UNPRIVILEGED
 from lab.site import Lab
-from tests.integration.harness.postgres import HOST, Server
+from tests.integration.harness.postgres import Server
 
 READY_SECONDS = 30.0
 #: What a program of the host needs to run in a container; its own limits must not be above those of this process.
@@ -63,14 +63,7 @@ def contained(podman: Engine, postgres: Server, lab: Lab) -> None:
     """Move a server of a test into the container C(db), where it goes on with its data and port."""
     postgres.stop()
     user = pwd.getpwnam(UNPRIVILEGED)
-    place = {
-        "port": postgres.port,
-        "listen_addresses": HOST,
-        "unix_socket_directories": postgres.home,
-    }
-    words = [word for name, value in {**place, "fsync": "off"}.items() for word in ("-c", f"{name}={value}")]
-    argv = [str(postgres.programs / "postgres"), "-D", str(postgres.home / "data"), *words]
-    podman.start("db", f"{user.pw_uid}:{user.pw_gid}", [postgres.home, lab.cache], argv, "SIGINT")
+    podman.start("db", f"{user.pw_uid}:{user.pw_gid}", [postgres.home, lab.cache], postgres.argv(), "SIGINT")
     postgres.wait()
 
 

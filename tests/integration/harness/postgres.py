@@ -86,14 +86,26 @@ class Server:
             "--locale=C.UTF-8", "--auth=scram-sha-256", f"--pwfile={self.home / 'password'}",
         )  # fmt: skip
 
+    def argv(self, **settings: str) -> list[str]:
+        """Its command, with further settings."""
+        own = {"port": str(self.port), "unix_socket_directories": str(self.home)}
+        words = [("-c", f"{name}={value}") for name, value in {**self._settings, **own, **settings}.items()]
+        return [
+            str(self.programs / "postgres"),
+            "-D",
+            str(self.home / "data"),
+            *(each for word in words for each in word),
+        ]
+
     def start(self) -> None:
         """Start it, and wait until it answers."""
-        settings = {**self._settings, "port": str(self.port), "unix_socket_directories": str(self.home)}
-        argv = [str(self.programs / "postgres"), "-D", str(self.home / "data")]
-        argv += [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                as_user(UNPRIVILEGED, tuple(argv)), stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=self.home
+                as_user(UNPRIVILEGED, tuple(self.argv())),
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                cwd=self.home,
             )
         self.wait()
 
