@@ -44,7 +44,8 @@ def backup(call: Call) -> dict[str, Any]:
         else:
             manifest = made(making)
             _carried(making, manifest)
-        return _kept(making, manifest, summary(manifest), now)
+        place = f", in {making.depot}" if making.depot else ""
+        return _kept(making, manifest, f"{summary(manifest)}{place}", now)
 
 
 def _content(making: Making, last: Manifest, sentence: str, now: datetime) -> dict[str, Any]:

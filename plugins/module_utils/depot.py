@@ -22,6 +22,7 @@ from .errors import Fault, OperatorError
 from .storage import bucket
 from .storage.bucket import Bucket
 from .storage.pouring import Pouring, pouring
+from .wording import size
 
 Meanwhile = Callable[[], None]
 #: What is no larger is sent at once.
@@ -164,10 +165,11 @@ def sources(shelf: Shelf, depot: Depot | None) -> list[Source]:
     return [shelf, *([depot] if depot else [])]
 
 
-def at_hand(shelf: Shelf, depot: Depot | None, manifest: Manifest, meanwhile: Meanwhile) -> None:
+def at_hand(call: Call, shelf: Shelf, depot: Depot | None, manifest: Manifest, meanwhile: Meanwhile) -> None:
     """See to it that a backup is in the folder."""
     if manifest.name in shelf.names(manifest.database):
         return
     if depot is None:
         raise OperatorError(Fault("no_such_backup", f"{manifest.name} is no longer in {shelf}.", "Choose another."))
+    call.say(f"fetching {manifest.name} ({size(manifest.size_bytes)}) from {depot}")
     depot.fetch(shelf, manifest, meanwhile)

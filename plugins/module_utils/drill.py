@@ -44,7 +44,7 @@ def drill(call: Call) -> dict[str, Any]:
             return {**_told(manifest, verdict, None), "changed": False}
         deadline = Deadline(60 * params["max_minutes"])
         look = looking(session, hold, deadline)
-        at_hand(shelf, depot, manifest, look)
+        at_hand(call, shelf, depot, manifest, look)
         verdict = scratch.intact(shelf, manifest, look)
         if verdict.passed:
             verdict = _tried(session, hold, shelf, manifest, found, name, deadline)

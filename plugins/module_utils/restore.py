@@ -66,7 +66,7 @@ def _restored(session: DatabaseSession, hold: Hold, before: Standing) -> dict[st
     making = restoring.named(before.name, _SUFFIX)
     deadline = Deadline(60 * params["max_minutes"])
     look = looking(session, hold, deadline)
-    at_hand(shelf, depot, manifest, look)
+    at_hand(call, shelf, depot, manifest, look)
     verdict = intact(shelf, manifest, look)
     if not verdict.passed:
         raise _kept(before, manifest, verdict)

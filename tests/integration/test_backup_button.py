@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from lab.site import Lab
+from tests.integration.harness.amazon import SECRET, amazon
 from tests.integration.harness.audit import AuditLog
 from tests.integration.harness.pressing import Press, descendants
 from tests.integration.harness.services import Service, Services
@@ -50,17 +51,28 @@ def test_a_backup_and_its_drill(press: Press, api: Service, scratch: Scratch, au
     assert pressed.rc == 0, pressed.output
     assert "1000 rows in 1 table" in pressed.closing()
     assert "pass: 1000 rows" in pressed.closing()
-    again = press("backup", api, fresh_minutes=60)
-    assert again.rc == 0, again.output
-    assert "is enough" in again.closing()
-    assert not any(task.result.get("changed") for task in again.tasks if task.action.endswith("database_backup"))
+    with amazon() as aws:
+        bucket = aws.bucket("backups")
+        carried = api.having(backup_s3="s3://backups/production")
+        again = press("backup", carried, fresh_minutes=60, environment=aws.environment)
+        assert again.rc == 0, again.output
+        assert "is enough" in again.closing()
+        assert "now in s3://backups/production/" in again.closing()
+        assert any(each.key.endswith("/manifest.json") for each in bucket.objects.all())
+        streamed = press("backup", carried, format="stream", drill=True, environment=aws.environment)
+        assert streamed.rc == 0, streamed.output
+        assert "in s3://backups/production; drill of" in streamed.closing()
+        assert "pass: 1000 rows" in streamed.closing()
     everything = (
         planned.output
         + pressed.output
+        + again.output
+        + streamed.output
         + "".join(path.read_text(errors="replace") for path in pressed.records.rglob("*") if path.is_file())
     )
     assert scratch.password not in everything
     assert scratch.server.password not in everything
+    assert SECRET not in everything
 
 
 def test_a_backup_that_is_interrupted_leaves_none_and_gives_its_lock_back(
