@@ -13,7 +13,7 @@ demo: lab ## bring the lab up, put it into its incident, and roll its servicelin
 	ansible-playbook playbooks/rollback.yml -e revision=5
 
 test: ## everything, phase by phase; takes the lab down at the end
-	@python -m tests.tools.phases lint types units units-collection units-newest sanity sanity-newest docs build \
+	@python -m tests.tools.phases sanity sanity-newest lint units-collection units-newest units types build docs \
 		lab integration molecule lab-down
 
 format: ## write the code in its one format
