@@ -101,7 +101,7 @@ def rehearse(call: Call) -> dict[str, Any]:
         manifest_of_job = jobs.manifest(found.workload, container, image, command, name, _PURPOSE, seconds)
         secrets = evidence.confidences(session.cluster, found.workload)
         deadline = Deadline(60 * inner.params["max_minutes"])
-        at_hand(shelf, depot, manifest, looking(server, session.held, deadline))
+        at_hand(call, shelf, depot, manifest, looking(server, session.held, deadline))
         _removed(made, name)  # that of a run that was killed
         with scratch.restored(server, session.held, shelf, manifest, programs, made.name, deadline) as see:
             swapping.dress(server, made.name, manifest.entries, deadline, see)
