@@ -21,6 +21,8 @@ _SESSION = {
     "AWS_SESSION_TOKEN": "aws_session_token",
     "AWS_PROFILE": "profile_name",
 }
+#: An address that does not answer by then does not answer.
+_CONNECT_SECONDS = 5.0
 _REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 #: Services whose endpoint has another name in the environment than in boto3.
 _NAMES = {"elbv2": "ELASTIC_LOAD_BALANCING_V2"}
@@ -54,7 +56,8 @@ def service(
         ) from missing
     # A proxy in between may answer with a page of its own, which cannot be parsed.
     raised = (errors.BotoCoreError, errors.ClientError, parsers.ResponseParserError)
-    bounded = config.Config(connect_timeout=seconds, read_timeout=seconds, retries={"total_max_attempts": attempts})
+    connecting = min(seconds, _CONNECT_SECONDS)
+    bounded = config.Config(connect_timeout=connecting, read_timeout=seconds, retries={"total_max_attempts": attempts})
     given = {argument: environment[name] for name, argument in _SESSION.items() if environment.get(name)}
     endpoints = (f"AWS_ENDPOINT_URL_{_NAMES.get(name, name.upper())}", "AWS_ENDPOINT_URL")
     where = region or next((environment[each] for each in _REGIONS if environment.get(each)), None)

@@ -19,6 +19,8 @@ from .bucket import Bucket
 
 _TICK_SECONDS = 0.2
 _PIECE_BYTES = 1 << 20
+#: Who is stopped does not wait longer for an answer of S3.
+_ENDING_SECONDS = 15.0
 
 
 class _Stopped(Exception):
@@ -79,7 +81,7 @@ class Pouring:
     def end(self) -> None:
         """End the thread; what is not an object yet is forgotten, so that nothing is left to be paid for."""
         self._stopped.set()
-        self._thread.join()
+        self._thread.join(_ENDING_SECONDS)
         if self._upload:
             with contextlib.suppress(OperatorError):  # what stays is swept away by the next run
                 self._bucket.abort(self._key, self._upload)
