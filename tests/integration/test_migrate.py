@@ -164,7 +164,7 @@ def test_a_run_that_vanished_leaves_a_job_that_the_next_adopts(make: Make) -> No
     assert f"-e migration={LATER} -e resolution=rolled_back" in third.failure()
 
 
-def test_undone_with_its_row_in_one_transaction(make: Make) -> None:
+def test_undone_with_its_row_in_one_transaction_behind_a_backup(make: Make, tmp_path: Path) -> None:
     scene = make({LATER: NOTE, LAST: 'CREATE INDEX "n" ON "User"("note");\n'})
     assert press(scene).rc == 0
     undo = {"state": "reverted", "migration": LATER}
@@ -176,11 +176,12 @@ def test_undone_with_its_row_in_one_transaction(make: Make) -> None:
     plan = press(scene, confirm=LATER, options=("--check", "--diff"), **undo)
     assert plan.rc == 0, plan.output
     assert states(scene)[LATER] == "applied"
-    done = press(scene, confirm=LATER, backup="nightly-2026-11-22", **undo)
+    done = press(scene, confirm=LATER, backup=True, backup_directory=str(tmp_path / "kept"), **undo)
     assert done.rc == 0, done.output
     assert states(scene)[LATER] == "rolled back"
     assert not scene.sql("SELECT FROM information_schema.columns WHERE column_name = 'note'")
-    assert done.entries("revert")[0]["data"]["backup"] == "nightly-2026-11-22"
+    (backup,) = (each.name for each in (tmp_path / "kept").iterdir() if not each.name.startswith("."))
+    assert done.entries("revert")[0]["data"]["backup"] == backup
     again = press(scene, confirm=LATER, **undo)
     assert again.stats["linkops_facts"]["changed"] is False
     assert press(scene).rc == 0  # and it can be applied again
