@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,7 +15,7 @@ from .database import archives, contents, programs
 from .database.archives import Manifest
 from .database.connection import Row
 from .database.session import DatabaseSession, opened
-from .database.shelf import Shelf, newest
+from .database.shelf import Shelf, Source, newest
 from .deadline import Deadline
 from .depot import depot_of, sources
 from .dumping import Making, looking, made, streamed
@@ -71,7 +71,12 @@ def _planned(making: Making, server: Row, last: Manifest | None, now: datetime) 
         "changed": True,
         "wanted": True,
         "backup": None,
-        "expired": _expired(making, now, [archives.name_of(making.database, now)]),
+        "expired": _each_once(
+            *(
+                _expired(making, each, now, archives.name_of(making.database, now))
+                for each in sources(making.shelf, depot)
+            )
+        ),
         "verdict": Verdict("pass", sentence).as_result(),
         "msg": sentence,
     }
@@ -95,15 +100,16 @@ def _carried(making: Making, manifest: Manifest) -> None:
 
 def _kept(making: Making, manifest: Manifest, sentence: str, now: datetime) -> dict[str, Any]:
     """The result, after what need not be kept was deleted, as there is a newer one."""
-    gone = _expired(making, now)
-    for place in sources(making.shelf, making.depot):
-        for name in set(place.names(making.database)) & set(gone):
+    gone = {place: _expired(making, place, now) for place in sources(making.shelf, making.depot)}
+    for place, names in gone.items():
+        for name in names:
             place.delete(name)
+    expired = _each_once(*gone.values())
     if making.depot:
         swept = making.depot.sweep(now - timedelta(minutes=making.params["max_minutes"]))
         sentence += f"; swept away {', '.join(swept)}, which killed runs left in the bucket" if swept else ""
-    say = f"; {counted(len(gone), 'older backup')} deleted" if gone else ""
-    return _told(making, manifest, f"{sentence}{say}", changed=True, expired=gone)
+    say = f"; {counted(len(expired), 'older backup')} deleted" if expired else ""
+    return _told(making, manifest, f"{sentence}{say}", changed=True, expired=expired)
 
 
 def summary(manifest: Manifest) -> str:
@@ -207,10 +213,11 @@ def _expected(server: Row, newest: Manifest | None) -> int:
     return int(newest.size_bytes * _GROWTH) if newest else int(server["database_bytes"])
 
 
-def _expired(making: Making, now: datetime, coming: Sequence[str] = ()) -> list[str]:
-    """What need not be kept, in the folder or in the bucket."""
-    found: list[str] = []
-    for place in sources(making.shelf, making.depot):
-        names = [*coming, *place.names(making.database)]
-        found += archives.expired(names, making.params["keep"], making.params["keep_days"], now)
-    return list(dict.fromkeys(found))
+def _expired(making: Making, place: Source, now: datetime, *coming: str) -> list[str]:
+    """What need not be kept in a folder or a bucket, by what there is in it."""
+    names = [*coming, *place.names(making.database)]
+    return archives.expired(names, making.params["keep"], making.params["keep_days"], now)
+
+
+def _each_once(*names: Iterable[str]) -> list[str]:
+    return sorted(set().union(*names), reverse=True)

@@ -138,13 +138,6 @@ def test_what_is_written_meanwhile_is_not_in_the_backup_and_not_held_against_it(
     assert ask(BACKUP, **options)["changed"], "what was written since wants a new one"
 
 
-def test_check_mode_writes_nothing(scratch: Scratch, options: dict[str, Any]) -> None:
-    planned = ask(BACKUP, **options, check_mode=True)
-    assert planned["changed"], planned
-    assert planned["msg"].startswith("would dump"), planned
-    assert not Path(options["directory"]).exists()
-
-
 def test_files_that_were_changed_are_found(scratch: Scratch, options: dict[str, Any]) -> None:
     folder = Path(ask(BACKUP, **options)["backup"]["folder"])
     file = next((folder / "data").glob("*.dat*"))

@@ -55,6 +55,7 @@ def test_check_mode_and_second_runs_write_nothing(postgres: Server, shop: TestDa
 
     written = {"reserve_bytes": 0}
     assert silent("database_backup", check_mode=True, **written)["changed"]
+    assert not Path(kept["directory"]).exists()
     assert shop.operate("database_backup", **kept, **written)["changed"]
     assert not silent("database_backup", check_mode=False, **written)["changed"]
     told = administrator(postgres)

@@ -9,7 +9,10 @@ The API is moto's: it keeps the checksums that S3 keeps, but does not compare th
 from __future__ import annotations
 
 import json
+import os
+import re
 import shutil
+import signal
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,11 +21,12 @@ from typing import Any
 import pytest
 
 from ansible_collections.linkops.runbooks.plugins.module_utils.database import archives
-from ansible_collections.linkops.runbooks.plugins.module_utils.errors import Fault, OperatorError
+from ansible_collections.linkops.runbooks.plugins.module_utils.errors import Fault, Interrupted, OperatorError
 from ansible_collections.linkops.runbooks.plugins.module_utils.shell import perform
 from ansible_collections.linkops.runbooks.plugins.module_utils.storage import bucket as storage
 from tests.integration.harness.amazon import SECRET, Amazon, amazon
 from tests.integration.harness.postgres import Server, TestDatabase
+from tests.integration.harness.stores import until
 
 LEAST_PART = 5 << 20  # S3's own least
 
@@ -37,7 +41,7 @@ def aws() -> Iterator[Amazon]:
 @pytest.fixture
 def bucket(aws: Amazon, request: pytest.FixtureRequest) -> Any:
     """A bucket of the test."""
-    return aws.bucket(request.node.name.partition("[")[0].replace("_", "-")[:60])
+    return aws.bucket(re.sub("[^a-z0-9]+", "-", request.node.name)[-60:].strip("-"))
 
 
 @pytest.fixture
@@ -140,26 +144,37 @@ def test_a_stream_never_touches_the_disk_and_a_second_one_is_not_needed(
     assert list(ask.folder.glob("shop-*")) == []
 
 
-def test_a_dump_that_fails_in_the_middle_leaves_nothing_there(
-    ask: Shop, bucket: Any, shop: TestDatabase, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("how", ["its session is ended", "the run is stopped"])
+def test_a_dump_that_does_not_come_to_its_end_leaves_nothing_there(
+    ask: Shop, bucket: Any, shop: TestDatabase, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
-    """While its second part is sent pg_dump loses its session: what it wrote by then is no backup."""
+    """It ends while its second part is sent: what was written by then is no backup."""
     monkeypatch.setattr(storage, "_LEAST_PART_BYTES", LEAST_PART)
     shop.sql("INSERT INTO job SELECT * FROM job")  # more than fits between server and bucket
-    sent = storage.Bucket.part
+    sent, heard = storage.Bucket.part, list[int]()
 
     def part(self: storage.Bucket, key: str, upload: str, number: int, *more: Any) -> Any:
         if number == 2:
             assert begun(bucket), "it has begun"
-            shop.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'COPY%'", superuser=True)
+            if how == "the run is stopped":
+                os.kill(os.getpid(), signal.SIGTERM)
+            else:
+                end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'COPY%'"
+                shop.sql(end, superuser=True)
         return sent(self, key, upload, number, *more)
 
-    monkeypatch.setattr(storage.Bucket, "part", part)
-    said = ask("database_backup", format="stream")
-    assert said["failed"], said
-    assert said["reason"] == "connection_lost", said
+    with monkeypatch.context() as patched:
+        patched.setattr(storage.Bucket, "part", part)
+        if how == "the run is stopped":
+            former = signal.signal(signal.SIGTERM, lambda number, _frame: heard.append(number))
+            with pytest.raises(Interrupted):
+                ask("database_backup", format="stream")
+            signal.signal(signal.SIGTERM, former)
+            assert heard == [signal.SIGTERM], "it is passed on"
+        else:
+            assert ask("database_backup", format="stream")["reason"] == "connection_lost"
     assert (keys(bucket), begun(bucket)) == ([], [])
-    monkeypatch.setattr(storage.Bucket, "part", sent)
+    until(lambda: shop.sql("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'COPY%'") == [(0,)], "it is gone")
     assert ask("database_backup", format="stream")["changed"]
 
 
@@ -187,20 +202,31 @@ def test_what_s3_refuses_is_brought_there_by_the_next_run(
     assert done["backup"]["address"].endswith(name)
 
 
-def test_old_ones_go_and_what_killed_runs_left(ask: Shop, bucket: Any) -> None:
-    ago = datetime.now(UTC) - timedelta(days=30)
-    old, other = (archives.name_of(each, ago) for each in ("shop", "shop-two"))
-    half = archives.name_of("shop", ago + timedelta(days=1))
-    for key in (f"{old}/manifest.json", f"{old}/data.dump", f"{half}/data.dump", f"{other}/data.dump"):
+def test_old_ones_go_in_each_place_by_what_is_there_and_what_killed_runs_left(ask: Shop, bucket: Any) -> None:
+    now = datetime.now(UTC)
+
+    def named(days: int, database: str = "shop") -> str:
+        return archives.name_of(database, now - timedelta(days=days))
+
+    half, another, young = named(29), named(30, "shop-two"), named(0)
+    for key in (
+        f"{named(30)}/manifest.json",
+        f"{named(31)}/manifest.json",
+        f"{half}/data.dump",
+        f"{another}/data.dump",
+    ):
         bucket.put_object(Key=f"production/{key}", Body=b"{}")
-    young = archives.name_of("shop", datetime.now(UTC))
     for each in (half, young):
         bucket.Object(f"production/{each}/data.dump").initiate_multipart_upload()
-    done = ask("database_backup", keep=1)
-    assert done["expired"] == [old], done
+    for days in (28, 30):
+        (ask.folder / named(days)).mkdir(parents=True)
+        (ask.folder / named(days) / "manifest.json").write_text("{}")
+    done = ask("database_backup", keep=2)
+    assert done["expired"] == [named(30), named(31)], done
     assert half in done["msg"], done
-    left = {key.split("/")[1] for key in keys(bucket)}
-    assert left == {done["backup"]["name"], other}
+    new = done["backup"]["name"]
+    assert {path.name for path in ask.folder.glob("shop-*")} == {new, named(28)}
+    assert {key.split("/")[1] for key in keys(bucket)} == {new, named(30), another}
     assert begun(bucket) == [f"production/{young}/data.dump"], "another run may be at it"
 
 

@@ -94,7 +94,7 @@ def test_a_server_that_is_down_can_be_restarted(postgres: Server, shop: TestData
 
 def test_a_client_that_stays_away_fails_it(shop: TestDatabase, rds: dict[str, str]) -> None:
     told = {"method": "rds", "rds_instance": "shop", "rds_region": REGION, "confirm": "shop"}
-    said = pressed(shop, rds, clients=["servicelink-api"], **{**told, "deadline_seconds": 6})
+    said = pressed(shop, rds, clients=["servicelink-api"], **{**told, "deadline_seconds": 3})
     assert said["failed"], said
     assert "no session of servicelink-api yet" in said["msg"]
 
