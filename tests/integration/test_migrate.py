@@ -95,6 +95,19 @@ def test_the_migrations_of_the_new_image_are_applied_once_behind_a_backup(make: 
     assert again.stats["linkops_facts"]["changed"] is False
 
 
+def test_of_two_services_with_one_database_the_second_waits_and_finds_nothing_left(make: Make) -> None:
+    scene = make()
+    worker = scene.another("worker")
+    pressed = scene.ground.press("migrate", scene.service, worker, image=NEXT)
+    assert pressed.rc == 0, pressed.output
+    assert "is held for another service of this press: migrate by" in pressed.output
+    told = [pressed.stats["linkops_services"][name] for name in ("api", "worker")]
+    assert sorted(each["changed"] for each in told) == [False, True]
+    (waited,) = (each["sentence"] for each in told if not each["changed"])
+    assert "Nothing was left to migrate" in waited
+    assert set(states(scene).values()) == {"applied"}
+
+
 def test_failed_then_resolved_then_undone(make: Make) -> None:
     scene = make({LATER: 'ALTER TABLE "User" ADD COLUMN "note" text;\nSELECT 1/0;\n'})
     failed = press(scene)

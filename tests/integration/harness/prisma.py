@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +36,7 @@ class Migrated:
     service: Service
     database: str
     server: Postgres
+    another: Callable[[str], Service]  # with the same database, by its name
 
     def connect(self, **more: Any) -> Any:
         """A connection of the service's role, in autocommit mode."""
@@ -135,11 +136,14 @@ def migrated(
         if files:
             mount(ground, spec, "migrations", files)
 
-    service = ground.service([version], change=change, database_name=database, database_user="servicelink",
-                             database_password_key="servicelink_password", workload_container="api",
-                             database_port=server.port)  # fmt: skip
+    def serve(name: str) -> Service:
+        return ground.service(
+            [version], name, change=change, database_name=database, database_user="servicelink",
+            database_password_key="servicelink_password", workload_container="api", database_port=server.port,
+        )  # fmt: skip
+
     try:
-        yield Migrated(lab, ground, service, database, server)
+        yield Migrated(lab, ground, serve("api"), database, server, serve)
     finally:
         server.run(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')
 
