@@ -26,7 +26,7 @@ from .cluster import session as of_cluster
 from .cluster.arguments import RUN
 from .cluster.session import Session
 from .cluster.working import Ending
-from .database import locks, migrations, restoring, swapping
+from .database import locks, migrations, rehearsing, restoring, swapping
 from .database import session as of_database
 from .database.archives import Manifest
 from .database.arguments import BACKUP, DATABASE
@@ -41,7 +41,7 @@ from .dumping import looking
 from .errors import OperatorError
 from .redaction import redact_text
 from .verdict import Verdict
-from .wording import counted, duration
+from .wording import duration
 
 _SUFFIX = "_rehearsal"
 _PURPOSE = "rehearse"
@@ -159,60 +159,15 @@ def _result(
     log = redact_text(ending.log, secrets)
     if log:
         made.call.journal.attach("jobs/rehearsal.log", log)
-    entries = [_entry(after, name, found) for name in names]
-    verdict = _judged(ending, after, names, entries, found, log)
+    entries = rehearsing.entries(after.migrations, names, found)
+    verdict = rehearsing.judge(ending.verdict, after.migrations, entries, log)
     return _told(made, Verdict(verdict.status, redact_text(verdict.reason, secrets)), entries, found, ending.outcome)
-
-
-def _entry(after: Picture, name: str, found: Sequence[Span]) -> dict[str, Any]:
-    """What one migration did."""
-    migration = after.migration(name)
-    row = migration.row if migration else None
-    state = migration.state if migration else "pending"
-    end = row.finished_at if row else None
-    own = locks.between(found, row.started_at.timestamp(), end.timestamp() if end else None) if row else []
-    return {
-        "name": name,
-        "state": state,
-        "seconds": round((end - row.started_at).total_seconds(), 2) if row and end else None,
-        "locks": locks.told(own),
-        "said": locks.worst(own),
-        "error": migration.error if migration else "",
-    }
-
-
-def _judged(
-    ending: Ending,
-    after: Picture,
-    names: Sequence[str],
-    entries: Sequence[dict[str, Any]],
-    found: Sequence[Span],
-    log: str,
-) -> Verdict:
-    evidence_ = {"outcome": ending.outcome, "locks": locks.told(found)}
-    bad = [each for each in after.migrations if each.state in ("failed", "partial", "running")]
-    if bad:
-        error = migrations.last_error(log) or bad[0].error
-        why = f" ({error})" if error else ""
-        return Verdict("fail", f"migration {bad[0].name} {bad[0].state}{why}; {ending.verdict.reason}", evidence_)
-    if not ending.verdict.passed:
-        error = migrations.last_error(log)
-        return Verdict(ending.verdict.status, f"{ending.verdict.reason}{f' ({error})' if error else ''}", evidence_)
-    open_ones = set(names) & set(migrations.to_apply(after.migrations))
-    if open_ones:
-        return Verdict("fail", f"the Job ended well, and {', '.join(sorted(open_ones))} is still pending", evidence_)
-    steps = [
-        f"{each['name']} {each['seconds']:.1f} s ({each['said'] or 'nobody is kept out'})"
-        for each in entries
-        if each["seconds"] is not None
-    ]
-    return Verdict("pass", f"{counted(len(names), 'migration')} applied: {'; '.join(steps)}", evidence_)
 
 
 def _told(
     made: _Rehearsal,
     verdict: Verdict,
-    entries: Sequence[dict[str, Any]],
+    entries: Sequence[rehearsing.Entry],
     found: Sequence[Span],
     outcome: str = "",
 ) -> dict[str, Any]:

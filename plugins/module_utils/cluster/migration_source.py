@@ -20,6 +20,7 @@ from ..call import Call
 from ..deadline import Deadline
 from ..errors import Fault, OperatorError, together
 from ..verdict import Verdict
+from ..wording import counted
 from . import endings, evidence, jobs, snapshot, working
 from .client import ApiFault
 from .places import Place
@@ -81,7 +82,7 @@ def source(call: Call) -> dict[str, Any]:
         {"name": each["name"], "script": _text(each["script"]), "down": _text(each["down"]) if each["down"] else None}
         for each in told["migrations"]
     ]
-    verdict = Verdict("pass", f"{image} holds {len(migrations)} migrations")
+    verdict = Verdict("pass", f"{image} holds {counted(len(migrations), 'migration')}")
     call.say(f"migrations: {verdict.reason}, read in {where}")
     call.journal.note("migration_source", image=image, where=where, migrations=[each["name"] for each in migrations])
     return {
