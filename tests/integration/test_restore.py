@@ -183,7 +183,11 @@ def test_roles_that_are_gone_are_named_or_made_again_without_a_word_to_enter(
 
 
 def test_a_session_that_is_ended_in_the_middle(scratch: Scratch, options: dict[str, Any]) -> None:
-    """While pg_restore works its session is ended: the database is as it was, and the rerun converges."""
+    """While pg_restore builds an index its session is ended: the database is as it was, and the rerun converges."""
+    with contextlib.closing(scratch.connect()) as connection, connection.cursor() as cursor:
+        cursor.execute("CREATE FUNCTION slow(n int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS"
+                       " 'BEGIN PERFORM pg_sleep(0.5); RETURN n; END'")  # fmt: skip
+        cursor.execute("CREATE TABLE one AS SELECT 1 AS id; CREATE INDEX by_slow ON one (public.slow(id))")
     name = back_up(scratch, options)
     scratch.run('DELETE FROM "Job" WHERE id > 10')
     results: list[dict[str, Any]] = []
@@ -191,7 +195,7 @@ def test_a_session_that_is_ended_in_the_middle(scratch: Scratch, options: dict[s
     running.start()
     end = (
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
-        " AND application_name = 'linkops.runbooks'"
+        " AND state = 'active' AND query LIKE 'CREATE INDEX by_slow%%'"
     )
     until(lambda: scratch.server.run(end, f"{scratch.name}_restoring"), "the restore has begun")
     running.join(60)
