@@ -48,6 +48,8 @@ def index_bytes(
     method: str, entries: float, widths: Sequence[int | None], settings: Mapping[str, Any] | None = None
 ) -> int | None:
     """How large the index gets; none where statistics are missing, or the method's size does not follow from them."""
+    if entries == 0:  # nothing is known of the widths, either
+        return 2 * PAGE
     known = [width for width in widths if width is not None]
     if entries < 0 or len(known) < len(widths):  # -1: neither analyzed nor vacuumed yet
         return None
@@ -75,7 +77,7 @@ def room(needs: Sequence[Need], free: float | None, unknown: str, reserve_bytes:
     peak += max(sizes.values(), default=0)
     vague = [need.shown for need in needs if need.bytes_ is None]
     known = f"what is built needs about {size(peak)} until it is done" if sizes else ""
-    guess = f"how large {', '.join(vague)} gets is not known before" if vague else ""
+    guess = f"how large {', '.join(vague)} will be is not known before" if vague else ""
     about = "; ".join(filter(None, [known, guess]))
     if free is None:
         return f"How much space the server's disk has is unknown: {unknown}; {about}." if unknown else None

@@ -46,6 +46,10 @@ def test_what_does_not_follow_is_not_guessed(method: str, entries: float, widths
     assert index_bytes(method, entries, widths) is None
 
 
+def test_an_empty_table_has_a_small_one_whatever_is_not_known() -> None:
+    assert index_bytes("gin", 0, [None]) == 16384
+
+
 def test_a_disk_without_room_is_refused_in_figures() -> None:
     needs = [Need("one", GIB), Need("two", 2 * GIB), Need("again", GIB, lasting=False)]
     assert room(needs, 6 * GIB, "", GIB) is None  # one and two stay, and two is sorted on the disk meanwhile
@@ -66,14 +70,14 @@ def test_a_disk_without_room_is_refused_in_figures() -> None:
         ),
         pytest.param(
             [Need("one", GIB), Need("two", None)], 9 * GIB, "",
-            "has 9 GiB free; what is built needs about 2 GiB until it is done; how large two gets is not known before",
+            "has 9 GiB free; what is built needs about 2 GiB until it is done; how large two will be is not known",
             id="one-size-unknown",
         ),
         pytest.param(
-            [Need("two", None)], None, "no query", "is unknown: no query; how large two gets is not known",
+            [Need("two", None)], None, "no query", "is unknown: no query; how large two will be is not known",
             id="nothing-known",
         ),
-        pytest.param([Need("two", None)], 9 * GIB, "", "how large two gets is not known before", id="size-unknown"),
+        pytest.param([Need("two", None)], 9 * GIB, "", "how large two will be is not known before", id="size-unknown"),
     ],
 )  # fmt: skip
 def test_what_is_not_known_is_said(needs: list[Need], free: float | None, unknown: str, said: str | None) -> None:
