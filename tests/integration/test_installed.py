@@ -31,6 +31,7 @@ def test_the_tarball_works_anywhere(press: Press, service: Services, tmp_path: P
     galaxy("install", str(tarball), "--no-deps", "--collections-path", str(elsewhere / "collections"), folder=elsewhere)
     pressed = press(
         "linkops.runbooks.rollback", api, folder=elsewhere, inventories=[CHECKOUT / "inventories/lab"], revision=1,
+        options=["-vv"],  # which shows where each task is from
         environment={
             "ANSIBLE_COLLECTIONS_PATH": str(elsewhere / "collections"),
             "ANSIBLE_HOME": str(elsewhere),
