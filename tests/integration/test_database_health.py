@@ -187,7 +187,8 @@ def test_a_page_that_the_disk_lost_is_corruption(postgres: Server, shop: TestDat
 
 def test_a_standby_and_its_primary_tell_their_lag(lab: Lab, postgres: Server, shop: TestDatabase) -> None:
     with postgres.standby(lab) as standby:
-        assert shop.sql("SELECT count(*) FROM pg_stat_replication", superuser=True) == [(1,)]
+        attached = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'"
+        until(lambda: shop.sql(attached, superuser=True) == [(1,)], "the standby streams")
         primary = looked(shop)
         assert "streaming" in primary["replication"]["reason"]
         there = TestDatabase(standby, shop.name, shop.user, shop.password)

@@ -58,7 +58,8 @@ def _limited(**limits: str) -> Edit:
 
 
 def _oom(template: Manifest) -> None:
-    _behaving("leak", LEAK_MIB_PER_SECOND="512")(template)
+    """It takes its memory faster than it could get ready."""
+    _behaving("leak", LEAK_MIB_PER_SECOND="8192")(template)
     _limited(memory="96Mi")(template)
 
 

@@ -85,13 +85,20 @@ def everything(records: Path) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def ways(service: Services) -> list[Service]:
-    """Three services alike: one for each way that a module may run."""
+def ways(service: Services, tmp_path: Path) -> list[Service]:
+    """Three services alike: one for each way that a module may run.
+
+    Ansible writes what an asynchronous module says below the home of the account, and looks for it below $HOME.
+    """
     interpreter = next(each for each in Path(sys.executable).parent.glob("python*") if str(each) != sys.executable)
     here, there, later = (service(["v1.2.0", "v1.2.1"], name, wait=False) for name in (HERE, THERE, LATER))
     for each in (here, there, later):
         each.workload.wait_ready()
-    return [here, there.having(ansible_python_interpreter=str(interpreter)), later.having(patience=60)]
+    return [
+        here,
+        there.having(ansible_python_interpreter=str(interpreter)),
+        later.having(patience=60, ansible_async_dir=str(tmp_path)),
+    ]
 
 
 def told(pressed: Pressed, service: str) -> list[dict[str, Any]]:

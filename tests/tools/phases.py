@@ -45,7 +45,8 @@ class Phase:
 
 def run(verb: str, show: Callable[[bytes], object]) -> Phase:
     """Run one verb and show its output line by line."""
-    print(f"::: {verb}", flush=True)
+    with _TERMINAL:
+        print(f"::: {verb}", flush=True)
     begin = time.monotonic()
     reason = ""
     make = [os.environ.get("MAKE", "make"), "--no-print-directory", verb]

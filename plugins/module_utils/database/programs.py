@@ -178,7 +178,7 @@ def started(
     with tempfile.TemporaryDirectory(prefix="linkops-") as private:
         said = Path(private) / "said"
         with said.open("wb") as file:
-            process = subprocess.Popen(
+            process = subprocess.Popen(  # pylint: disable=ansible-bad-function # as in lint.py
                 list(argv), env=dict(variables), stdin=subprocess.DEVNULL, stderr=file, start_new_session=True,
                 stdout=subprocess.PIPE if piped else subprocess.DEVNULL, pass_fds=tuple(kept_open),
             )  # fmt: skip
