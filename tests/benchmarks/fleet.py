@@ -287,6 +287,10 @@ once, then waits for one after the other. The button does for each service what 
 health of every pod before and after, watch, mark, record. Its processes had at most {memory:.0f} MiB together. The CPU
 seconds of both sides, which depend less on what else the machine does, are {button / kubectl:.2f} x those of kubectl.
 
+Ansible starts a process for every task of every service, here ten for each. The API server is busy above all with the
+status updates of the controllers (its CPU profile); of these a quarter of the services at a time probably causes more
+than all at once, where they fall together.
+
 {_table(of_fleet)}
 
 One service of {REPLICAS} pods is restarted by the button, once in a namespace of its own and once in one with
