@@ -71,16 +71,12 @@ class Checkup:
 def health(call: Call) -> dict[str, Any]:
     """Ask every ready pod and the service; repeat until all pass or C(settle_seconds) are over."""
     with opened(call) as session:
-        pods = call.params["pods"]
-        if pods is None:
-            found = snapshot.read(session.cluster, *session.workload)
-            pods = sorted(pod["metadata"]["name"] for pod in found.pods if revisions.pod_is_ready(pod))
         deadline = Deadline(call.params["settle_seconds"])
-        checkup = look(session, pods)
+        checkup = look(session, _pods(session))
         while not checkup.verdict.passed and not deadline.expired:
             session.held.renew_if_due()
             time.sleep(min(POLL_SECONDS, deadline.remaining))
-            checkup = look(session, pods)
+            checkup = look(session, _pods(session))
         verdict = checkup.verdict
         kept = [] if verdict.passed or not call.params.get("evidence") else _evidence(session)
     endpoints = [
@@ -103,6 +99,14 @@ def health(call: Call) -> dict[str, Any]:
         "evidence": kept,
         "msg": f"{verdict.status}: {verdict.reason}",
     }
+
+
+def _pods(session: Session) -> list[str]:
+    """The pods to ask: those that are named, else the ready ones of this moment, as an autoscaler takes pods away."""
+    if session.params["pods"] is not None:
+        return list(session.params["pods"])
+    found = snapshot.read(session.cluster, *session.workload)
+    return sorted(pod["metadata"]["name"] for pod in found.pods if revisions.pod_is_ready(pod))
 
 
 def _evidence(session: Session) -> list[str]:
