@@ -19,6 +19,7 @@ from typing import Any
 from . import lines
 from .call import Call
 from .database import condition, health_queries, horizon, info, queries, soundness, upkeep, upkeep_queries
+from .database.arguments import TIMEOUTS
 from .database.condition import Limits, Sessions
 from .database.connection import Database
 from .database.corruption import corruption
@@ -27,6 +28,7 @@ from .database.refusals import EXHAUSTED, Refused
 from .database.session import DatabaseSession, opened
 from .database.soundness import Air
 from .deadline import Deadline
+from .dependency import above_zero
 from .errors import Fault, OperatorError
 from .hosting import notices
 from .hosting.rds import Instance
@@ -191,13 +193,9 @@ def _hosted(call: Call) -> list[Line]:
 def _faults(params: Mapping[str, Any]) -> list[Fault]:
     """What is wrong with the options."""
     limits: Mapping[str, float] = params["limits"]
-    above_zero = {name: params[name] for name in (*_TIMEOUTS, "max_minutes", "top")}
-    above_zero |= {f"limits.{name}": value for name, value in limits.items() if name != "connections_warning"}
-    faults = [
-        Fault("input_invalid", f"{name} is {value:g}, and must be above 0.", "Correct it.")
-        for name, value in above_zero.items()
-        if value <= 0
-    ]
+    faults = above_zero(params, *TIMEOUTS, "max_minutes", "top")
+    positive = {f"limits.{name}": value for name, value in limits.items() if name != "connections_warning"}
+    faults += above_zero(positive, *positive)
     for name, warning in limits.items():
         critical = limits.get(name.replace("_warning_", "_critical_"), warning)
         if warning > critical:
@@ -206,6 +204,3 @@ def _faults(params: Mapping[str, Any]) -> list[Fault]:
         message = "Of rds_instance and rds_region one is missing."
         faults.append(Fault("input_invalid", message, "Set database_rds_instance and database_rds_region."))
     return faults
-
-
-_TIMEOUTS = ("connect_timeout_seconds", "statement_timeout_seconds", "lock_timeout_seconds")

@@ -2,11 +2,12 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What all that a service depends on have in common when they are asked how they are."""
+"""What all that a service depends on have in common: a library to ask with, options, and an answer or none."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+import importlib
+from collections.abc import Callable, Container, Mapping
 from typing import Any
 
 from .call import Call
@@ -39,14 +40,44 @@ def asked(call: Call, name: str, look: Callable[[Call], dict[str, Any]], answers
     return {"changed": False, **result, "msg": sentence}
 
 
-def input_faults(call: Call, *above_zero: str) -> list[Fault]:
+def library_missing(name: str) -> str | None:
+    """Why a Python library cannot be imported here, None where it can."""
+    try:
+        importlib.import_module(name)
+    except ImportError as missing:
+        return str(missing)
+    return None
+
+
+def library(name: str) -> Any:
+    """A Python library, imported at the first use, as most buttons do not need it. Raises C(OperatorError)."""
+    if missing := library_missing(name):
+        raise OperatorError(absent(name, missing))
+    return importlib.import_module(name)
+
+
+def absent(name: str, why: str) -> Fault:
+    """A Python library that everything here rests on cannot be imported."""
+    return Fault(
+        "library_missing",
+        f"The Python library {name} cannot be imported here ({why}).",
+        "Install what the collection's requirements.txt names into this interpreter.",
+    )
+
+
+def above_zero(given: Mapping[str, Any], *names: str) -> list[Fault]:
+    """Which of these options are not above 0."""
+    return [
+        Fault("input_invalid", f"{name} is {given[name]:g}, and must be above 0.", "Correct it.")
+        for name in names
+        if given[name] <= 0
+    ]
+
+
+def input_faults(call: Call, *positive: str) -> list[Fault]:
     """What is wrong with the options that all of them have, and with those that must be above 0."""
     params = call.params
-    faults = [
-        Fault("input_invalid", f"{name} is {params[name]:g}, and must be above 0.", "Correct it.")
-        for name in above_zero
-        if params[name] <= 0
-    ]
+    faults = above_zero(params, *positive)
     if params["more_connections"] < 0:
         faults.append(Fault("input_invalid", "more_connections is below 0.", "Give how many an act adds at most."))
     if not 0 < params["warning_ratio"] <= params["critical_ratio"] <= 1:

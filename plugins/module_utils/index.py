@@ -27,6 +27,7 @@ from .database import (
     upkeep,
     upkeep_queries,
 )
+from .database.arguments import TIMEOUTS
 from .database.connection import Ask, Database, Overrun, Row
 from .database.footprint import Need, index_bytes
 from .database.indexes import Declared
@@ -34,6 +35,7 @@ from .database.indexing import Step
 from .database.refusals import Refused
 from .database.session import DatabaseSession, opened
 from .deadline import Deadline
+from .dependency import above_zero
 from .errors import Fault, OperatorError
 from .holding import Hold, held
 from .verdict import Status, Verdict, worst
@@ -382,12 +384,7 @@ def _advised(session: DatabaseSession) -> dict[str, Any]:
 
 
 def _faults(params: Mapping[str, Any]) -> list[Fault]:
-    above = ("max_minutes", "connect_timeout_seconds", "statement_timeout_seconds", "lock_timeout_seconds")
-    return [
-        Fault("input_invalid", f"{name} is {params[name]:g}, and must be above 0.", "Correct it.")
-        for name in above
-        if params[name] <= 0
-    ]
+    return above_zero(params, "max_minutes", *TIMEOUTS)
 
 
 def _upper(sentence: str) -> str:

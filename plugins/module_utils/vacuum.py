@@ -19,12 +19,14 @@ from typing import Any
 
 from .call import Call
 from .database import freezing, upkeep, upkeep_queries, vacuuming, window
+from .database.arguments import TIMEOUTS
 from .database.connection import Database, Overrun
 from .database.refusals import Refused
 from .database.session import DatabaseSession, opened
 from .database.upkeep import Look
 from .database.vacuuming import Decision, Limits, Table
 from .deadline import Deadline
+from .dependency import above_zero
 from .errors import Fault, OperatorError
 from .holding import Hold, held
 from .verdict import Status, Verdict, worst
@@ -351,12 +353,7 @@ def _closed(text: str, opens: datetime) -> Fault:
 
 
 def _faults(params: Any) -> list[Fault]:
-    above = ("max_minutes", "connect_timeout_seconds", "statement_timeout_seconds", "lock_timeout_seconds")
-    faults = [
-        Fault("input_invalid", f"{name} is {params[name]:g}, and must be above 0.", "Correct it.")
-        for name in above
-        if params[name] <= 0
-    ]
+    faults = above_zero(params, "max_minutes", *TIMEOUTS)
     faults += [
         Fault("input_invalid", f"{name} is {params[name]:g}, and must be above 0 and at most 1.", "Correct it.")
         for name in ("dead_ratio", "changed_ratio", "freeze_ratio")

@@ -27,6 +27,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.linkops.runbooks.plugins.module_utils.call import Call
+from ansible_collections.linkops.runbooks.plugins.module_utils.dependency import library_missing
 from ansible_collections.linkops.runbooks.plugins.module_utils.redaction import redact, redact_text
 from ansible_collections.linkops.runbooks.plugins.module_utils.shell import Module, perform
 
@@ -129,15 +130,6 @@ def action_of(plugin: str) -> type[ControllerAction]:
     """The action plugin for the module of the same name; C(plugin) is the action plugin's own full name."""
     module: Module = importlib.import_module(plugin.replace(".plugins.action.", ".plugins.modules.")).MODULE
     return type("ActionModule", (ControllerAction,), {"module": module, "missing": library_missing(module.library)})
-
-
-def library_missing(library: str) -> str | None:
-    """Why a library cannot be imported here, None where it can."""
-    try:
-        importlib.import_module(library)
-    except ImportError as missing:
-        return str(missing)
-    return None
 
 
 def _from_environment(arguments: dict[str, Any], module: Module, environment: dict[str, str]) -> None:

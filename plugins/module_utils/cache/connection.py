@@ -7,39 +7,21 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 from collections.abc import Iterator
 from typing import Any
 
 from ..deadline import Deadline
-from ..errors import Fault, OperatorError
+from ..dependency import library
 from ..naming import addresses
 from .refusals import explain, silent, unresolved
 from .target import CacheTarget
-
-
-def library_missing() -> str | None:
-    """Why redis cannot be imported here; it is imported at the first use, as most buttons need no cache."""
-    try:
-        importlib.import_module("redis")
-    except ImportError as missing:
-        return str(missing)
-    return None
 
 
 class Cache:
     """One connection. C(connect) and C(answer) are seconds."""
 
     def __init__(self, target: CacheTarget, connect: float, answer: float) -> None:
-        if missing := library_missing():
-            raise OperatorError(
-                Fault(
-                    "library_missing",
-                    f"The Python library redis cannot be imported here ({missing}).",
-                    "Install what the collection's requirements.txt names into this interpreter.",
-                )
-            )
-        self._redis: Any = importlib.import_module("redis")
+        self._redis = library("redis")
         self.target = target
         self._seconds = max(connect, answer)
         deadline = Deadline(connect)

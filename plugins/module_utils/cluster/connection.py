@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..dependency import absent
 from ..errors import Fault, OperatorError
 from ..redaction import redact_text
 
@@ -44,13 +45,7 @@ def connect(params: Mapping[str, Any], environment: Mapping[str, str]) -> tuple[
     that this runs in. Raises C(OperatorError) naming what is missing and what there is instead.
     """
     if KUBERNETES_MISSING:
-        raise OperatorError(
-            Fault(
-                "library_missing",
-                f"The Python library kubernetes cannot be imported here ({KUBERNETES_MISSING}).",
-                "Install what the collection's requirements.txt names into this interpreter.",
-            )
-        )
+        raise OperatorError(absent("kubernetes", KUBERNETES_MISSING))
     if params.get("host"):
         return _configured(_explicit(params), params), str(params["host"])
     path, default = params.get("kubeconfig") or environment.get("KUBECONFIG"), Path("~/.kube/config").expanduser()

@@ -36,6 +36,9 @@ DATABASE: Arguments = {
     "lock_timeout_seconds": {"type": "float", "default": 2},
 }
 
+#: Those of them that bound the session and each of its questions.
+TIMEOUTS = ("connect_timeout_seconds", "statement_timeout_seconds", "lock_timeout_seconds")
+
 #: An image's migrations, as M(linkops.runbooks.prisma_migration_source) returns them.
 SOURCE: Arguments = {
     "migrations": {"type": "list", "elements": "dict", "required": True},
@@ -60,7 +63,6 @@ READING: Arguments = {
     "maintenance_db": {"type": "str", "default": "postgres"},
 }
 
-#: What M(linkops.runbooks.database_info) takes beside its connection.
 #: How full the server's disk is, which PostgreSQL does not tell.
 DISK: Arguments = {
     "free_bytes": {"type": "float"},
@@ -68,6 +70,7 @@ DISK: Arguments = {
     "reserve_bytes": {"type": "int", "default": 1 << 30},
 }
 
+#: What M(linkops.runbooks.database_info) takes beside its connection.
 INFO: Arguments = {
     "gather": {
         "type": "list",

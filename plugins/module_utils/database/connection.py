@@ -11,12 +11,12 @@ an asynchronous one that this waits for.
 from __future__ import annotations
 
 import contextlib
-import importlib
 import select
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..deadline import Deadline
+from ..dependency import library
 from ..errors import Fault, OperatorError
 from ..naming import addresses
 from .refusals import Refused, explain, silent, unresolved
@@ -46,29 +46,11 @@ class Overrun(OperatorError):
         )
 
 
-def library_missing() -> str | None:
-    """Why psycopg2 cannot be imported here; it is imported at the first use, as most buttons need no database."""
-    try:
-        importlib.import_module("psycopg2.sql")
-    except ImportError as missing:
-        return str(missing)
-    return None
-
-
 class Database:
     """One connection. C(timeouts) are seconds: connect, statement, lock."""
 
     def __init__(self, target: Target, connect: float, statement: float, lock: float) -> None:
-        if missing := library_missing():
-            raise OperatorError(
-                Fault(
-                    "library_missing",
-                    f"The Python library psycopg2 cannot be imported here ({missing}).",
-                    "Install what the collection's requirements.txt names into this interpreter.",
-                )
-            )
-        self._psycopg2: Any = importlib.import_module("psycopg2")
-        self.sql: Any = importlib.import_module("psycopg2.sql")
+        self._psycopg2, self.sql = library("psycopg2"), library("psycopg2.sql")
         self.target = target
         #: How long each of the next statements may take.
         self.statement_seconds = statement

@@ -13,6 +13,7 @@ from ..call import Call
 from ..dependency import asked, input_faults
 from ..errors import Fault, OperatorError
 from . import activity, connections, queries, statements
+from .arguments import TIMEOUTS
 from .connection import Database, Row
 from .connections import Census
 from .refusals import EXHAUSTED, Refused
@@ -34,8 +35,7 @@ def info(call: Call) -> dict[str, Any]:
 
 
 def _look(call: Call) -> dict[str, Any]:
-    timeouts = ("connect_timeout_seconds", "statement_timeout_seconds", "lock_timeout_seconds")
-    with opened(call, *input_faults(call, *timeouts, "top")) as session:
+    with opened(call, *input_faults(call, *TIMEOUTS, "top")) as session:
         return _gathered(session)
 
 

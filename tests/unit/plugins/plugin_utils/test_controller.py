@@ -87,11 +87,6 @@ def test_a_controller_without_the_library_runs_the_module(monkeypatch: pytest.Mo
     assert "cannot import kubernetes" in action(OPENED)._why_elsewhere({})
 
 
-def test_a_library_is_missing_with_the_reason() -> None:
-    assert controller.library_missing("json") is None
-    assert "nobodys_library" in (controller.library_missing("nobodys_library") or "")
-
-
 def test_runs_the_operation_and_hides_what_is_secret(capsys: pytest.CaptureFixture[str]) -> None:
     result = action({**OPENED, "reason": f"key {SECRET}"}).run(task_vars={"inventory_hostname": "servicelink-api"})
     assert result["run"]["button"] == "rollback"
