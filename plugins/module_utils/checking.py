@@ -23,6 +23,7 @@ from .cluster import environment, examination, probing
 from .cluster.arguments import CONNECTION, RUN, WORKLOAD
 from .database import arguments as database_arguments
 from .database import info as database_info
+from .database.connections import by_name
 from .errors import Fault, OperatorError
 from .lines import Line, unasked
 from .nested import validated
@@ -51,8 +52,7 @@ class Check:
 
 def _applications(result: Mapping[str, Any]) -> str:
     """Who has the database's connections."""
-    listed = (result.get("connections") or {}).get("by_application") or []
-    return ", ".join(f"{each['application'] or 'without a name'} {each['connections']}" for each in listed[:5])
+    return ", ".join(by_name((result.get("connections") or {}).get("by_application") or [])[:5])
 
 
 def _redis(result: Mapping[str, Any]) -> str:

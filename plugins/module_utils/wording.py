@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 _SIZES = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
@@ -39,6 +40,12 @@ def size(count: float) -> str:
 def share(ratio: float) -> str:
     """A ratio in per cent."""
     return f"{100 * ratio:.0f} %" if ratio >= 0.1 or ratio == 0 else f"{100 * ratio:.1f} %"
+
+
+def listed(parts: Sequence[str], most: int = 5) -> str:
+    """The first of several, and how many more there are."""
+    more = len(parts) - most
+    return "; ".join(parts[:most]) + (f"; and {more} more" if more > 0 else "")
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:

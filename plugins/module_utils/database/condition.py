@@ -13,7 +13,7 @@ from typing import Any
 
 from ..lines import WARNING
 from ..verdict import Verdict
-from ..wording import counted, duration, size
+from ..wording import counted, duration, listed, size
 from . import activity, connections
 from .connections import CLIENT, Census
 from .names import shown
@@ -61,12 +61,6 @@ def graded(reason: str, evidence: Mapping[str, Any], *, fails: bool, warns: bool
     return Verdict("pass", f"{WARNING}{said}" if warns else said, dict(evidence))
 
 
-def listed(parts: Sequence[str]) -> str:
-    """The first of several, and how many more there are."""
-    more = len(parts) - NAMED
-    return "; ".join(parts[:NAMED]) + (f"; and {more} more" if more > 0 else "")
-
-
 def server(described: Mapping[str, Any]) -> Verdict:
     """What answers; a server that started just now deserves a look."""
     role = "a standby" if described["in_recovery"] else "a primary"
@@ -79,9 +73,7 @@ def taken(census: Census, limits: Limits) -> Verdict:
     """The connections by state, application and user, against what there is room for."""
     judged = connections.judge(census, 0, limits.connections_warning_ratio, limits.connections_critical_ratio)
     evidence = {**judged.evidence, **census.as_result(0), "by_user": by_user(census)}
-    applications = [
-        f"{each['application'] or 'without a name'} {each['connections']}" for each in census.by_application
-    ]
+    applications = connections.by_name(census.by_application)
     users = [f"{name or 'nobody'} {number}" for name, number in evidence["by_user"].items()]
     parts = [judged.reason]
     if many := 0 < limits.connections_warning < census.server.taken:
@@ -111,14 +103,7 @@ class Sessions:
         self._all = list(rows)
         self._own = [row for row in self._all if row["database"] == database]
         self._clients = [row for row in self._own if row["backend_type"] == CLIENT]
-        hidden = sum(concealed(row) for row in self._own)
-        has = "has" if hidden == 1 else "have"
-        self._blind = (
-            f"{counted(hidden, 'session')} of other roles {has} a state that {user} may not see:"
-            f" GRANT pg_read_all_stats TO {shown('', user)}"
-            if hidden
-            else ""
-        )
+        self._blind = unseen_sessions(sum(concealed(row) for row in self._own), user)
 
     def busy(self) -> Verdict:
         """The client sessions that are not idle, in any database."""
@@ -173,6 +158,20 @@ class Sessions:
 def concealed(row: Row) -> bool:
     """Whether a session shows neither kind nor state to this role; the server's own processes have no user."""
     return row["backend_type"] is None and row["user"] is not None
+
+
+def unseen(hidden: int, user: str, noun: str, plural: str = "") -> str:
+    """How many of something this role may not look at, and what would help; empty where there are none."""
+    if not hidden:
+        return ""
+    has = "has" if hidden == 1 else "have"
+    grant = f"GRANT pg_read_all_stats TO {shown('', user)}"
+    return f"{counted(hidden, noun, plural)} {has} a state that {user} may not see: {grant}"
+
+
+def unseen_sessions(hidden: int, user: str) -> str:
+    """The same of sessions."""
+    return unseen(hidden, user, "session of other roles", "sessions of other roles")
 
 
 def who(session: Row) -> str:

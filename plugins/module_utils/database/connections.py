@@ -132,6 +132,11 @@ def state(row: Row) -> str:
     return "hidden" if row["backend_type"] is None else row["state"] or "starting"
 
 
+def by_name(rows: Iterable[Row], nameless: str = "without a name") -> list[str]:
+    """The connections of each application, as C(Census.by_application) has them, in words."""
+    return [f"{row['application'] or nameless} {row['connections']}" for row in rows]
+
+
 def judge(census: Census, more: int, warning_ratio: float, critical_ratio: float) -> Verdict:
     """Whether the connections there are, and C(more) at the same time, fit: into every limit, and below the critical
     part of the server's. From the warning part on the reason says so.
@@ -166,7 +171,7 @@ def lack(found: Row, refusal: str, remedy: str) -> Fault | None:
     if verdict["status"] != "fail" or census.get("fits"):
         return None
     said = [f"{refusal} {verdict['reason'].rstrip('.')}."]
-    if users := [f"{row['application'] or 'unnamed'} {row['connections']}" for row in census.get("by_application", ())]:
+    if users := by_name(census.get("by_application", ()), "unnamed"):
         said.append(f"By application: {', '.join(users)}.")
     idle = [row for row in found.get("activity", ()) if row["state"].startswith("idle in transaction")]
     if holders := [f"{row['application'] or 'unnamed'} (pid {row['pid']}, {row['user']}, {_age(row)})" for row in idle]:

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import Fault
-from ..wording import counted, duration, typed_seconds
+from ..wording import counted, duration, listed, typed_seconds
 from . import activity
-from .condition import IDLE, concealed, listed, who
+from .condition import IDLE, concealed, unseen_sessions, who
 from .connections import CLIENT
 from .names import shown
 from .target import APPLICATION
@@ -108,10 +108,5 @@ def told(planned: Plan, ended: int, left: int, seconds: int, user: str, check_mo
         parts.append(f"no session to end: none has been idle in its transaction for {duration(seconds)}")
     parts += [f"{counted(left, 'session')} did not end"] if left else []
     parts += [f"spared {who(activity.described(row))}, which {why}" for row, why in planned.spared]
-    if planned.hidden:
-        has = "has" if planned.hidden == 1 else "have"
-        parts.append(
-            f"{counted(planned.hidden, 'session')} of other roles {has} a state that {user} may not see:"
-            f" GRANT pg_read_all_stats TO {shown('', user)}"
-        )
-    return "; ".join(parts)
+    parts.append(unseen_sessions(planned.hidden, user))
+    return "; ".join(filter(None, parts))

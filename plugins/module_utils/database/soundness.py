@@ -13,9 +13,9 @@ from datetime import datetime
 from typing import Any
 
 from ..verdict import Verdict
-from ..wording import counted, duration, share, size
+from ..wording import counted, duration, listed, share, size
 from . import freezing
-from .condition import Limits, graded, listed
+from .condition import Limits, graded, unseen
 from .horizon import Holder
 from .names import shown
 
@@ -166,13 +166,7 @@ def replication(standbys: Sequence[Row], own: Row, user: str, limits: Limits) ->
         warns = warns or bool(own["paused"]) or _lag(own) >= limits.lag_warning_seconds
         told += ["it receives nothing"] if not own["receiving"] else []
         told += ["replay is paused"] if own["paused"] else []
-    has = "has" if hidden == 1 else "have"
-    blind = (
-        f"{counted(hidden, 'standby')} {has} a state that {user} may not see:"
-        f" GRANT pg_read_all_stats TO {shown('', user)}"
-        if hidden
-        else ""
-    )
+    blind = unseen(hidden, user, "standby")
     evidence = {"standbys": [dict(row) for row in standbys], "own": dict(own)}
     return graded(listed(told) or ("" if hidden else "nobody follows"), evidence, fails=fails, warns=warns, blind=blind)
 

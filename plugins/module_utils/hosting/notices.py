@@ -15,11 +15,10 @@ from typing import Any
 
 from ..lines import WARNING
 from ..verdict import Verdict
-from ..wording import duration
+from ..wording import duration, listed
 
 Answer = Mapping[str, Any]
 
-_NAMED = 5
 #: Statuses in which the instance serves (Amazon RDS User Guide, "Viewing DB instance status").
 _SERVES = (
     "available",
@@ -93,8 +92,7 @@ def events(found: Sequence[Answer], now: datetime, seconds: float) -> Verdict:
         f"{duration(max(0.0, (now - each['Date']).total_seconds()))} ago: {row['message'].rstrip('.')}"
         for each, row in zip(newest, rows, strict=True)
     ]
-    more = f"; and {len(told) - _NAMED} more" if len(told) > _NAMED else ""
-    said = "; ".join(told[:_NAMED]) + more if told else f"none in the last {duration(seconds)}"
+    said = listed(told) or f"none in the last {duration(seconds)}"
     grave = any(_GRAVE & set(row["categories"]) for row in rows)
     return Verdict("pass", f"{WARNING}{said}" if grave else said, {"events": rows})
 

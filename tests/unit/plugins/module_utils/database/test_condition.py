@@ -155,7 +155,3 @@ def test_sizes_name_what_is_largest() -> None:
     assert condition.sizes({"database_bytes": 5 << 20}, [table], [index]).reason == (
         '5 MiB; tables: "Quote" 3 MiB; indexes: sales.i 0 B'
     )
-
-
-def test_a_long_list_says_how_much_more_there_is() -> None:
-    assert condition.listed([str(n) for n in range(7)]) == "0; 1; 2; 3; 4; and 2 more"
