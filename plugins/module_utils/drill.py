@@ -41,7 +41,7 @@ def drill(call: Call) -> dict[str, Any]:
         if call.check_mode:
             sentence = f"would restore {manifest.name} ({duration(age)} old) into {name}, compare and drop it"
             verdict = Verdict("unknown", sentence)
-            return {**_told(manifest, verdict, None), "changed": False}
+            return _told(manifest, verdict, None)
         deadline = Deadline(60 * params["max_minutes"])
         look = looking(session, hold, deadline)
         at_hand(call, shelf, depot, manifest, look)

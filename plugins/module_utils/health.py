@@ -78,7 +78,7 @@ def health(call: Call) -> dict[str, Any]:
             time.sleep(min(POLL_SECONDS, deadline.remaining))
             checkup = look(session, _pods(session))
         verdict = checkup.verdict
-        kept = [] if verdict.passed or not call.params.get("evidence") else _evidence(session)
+        kept = [] if verdict.passed or not call.params["evidence"] else _evidence(session)
     endpoints = [
         {
             "endpoint": name,

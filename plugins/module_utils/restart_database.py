@@ -104,7 +104,7 @@ def _proved(
     start = time.monotonic() if began is None else began
     waits = "nobody has asked"
     back: Seen | None = None
-    database, wanted = resolve(params, call.environment).database, _clients(call, seen)
+    database, wanted = _database(call), _clients(call, seen)
     while True:
         try:
             waits = host.settled() if host else ""
@@ -120,7 +120,7 @@ def _proved(
             among = f", {', '.join(wanted)} among them" if wanted else ""
             took = time.monotonic() - start
             sentence = f"restarted, answers again after {took:.1f} s with {counted(sessions, 'session')}{among}"
-            return _told(call, back, sentence, changed=True, seconds=time.monotonic() - start)
+            return _told(call, back, sentence, changed=True, seconds=took)
         if deadline.expired:
             sentence = f"the server has not come back within {deadline.seconds:g} s: {waits}"
             result = _told(call, back or seen, sentence, changed=True, status="fail", seconds=time.monotonic() - start)
@@ -185,8 +185,11 @@ def _missing(params: Mapping[str, Any]) -> list[Fault]:
 def _clients(call: Call, seen: Seen) -> list[str]:
     """The services that must be back: those that the call names, else those that are connected."""
     given: list[str] | None = call.params["clients"]
-    database = resolve(call.params, call.environment).database
-    return clients.named(seen.sessions or (), database) if given is None else given
+    return clients.named(seen.sessions or (), _database(call)) if given is None else given
+
+
+def _database(call: Call) -> str:
+    return resolve(call.params, call.environment).database
 
 
 def _told(

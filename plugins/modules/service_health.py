@@ -163,7 +163,7 @@ from ansible_collections.linkops.runbooks.plugins.module_utils.shell import Modu
 
 MODULE = Module(
     operation=health,
-    arguments={**CONNECTION, **RUN, **WORKLOAD, **ENDPOINTS, "evidence": {"type": "bool", "default": False}},
+    arguments={**CONNECTION, **RUN, **WORKLOAD, **ENDPOINTS},
 )
 
 

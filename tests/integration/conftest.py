@@ -39,9 +39,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             if item.get_closest_marker("matrix"):
                 matrix.setdefault(item.path, []).append(item)
     kept = {item for path, tests in matrix.items() for item in sampling.drawn(tests, path.stem)}
-    left = [item for tests in matrix.values() for item in tests if item not in kept]
-    config.hook.pytest_deselected(items=left)
-    items[:] = [item for item in items if item not in set(left)]
+    left = {item for tests in matrix.values() for item in tests} - kept
+    config.hook.pytest_deselected(items=[item for item in items if item in left])
+    items[:] = [item for item in items if item not in left]
 
 
 def pytest_report_header() -> str:

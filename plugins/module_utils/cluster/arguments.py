@@ -77,6 +77,7 @@ ENDPOINTS: Arguments = {
     },
     "settle_seconds": {"type": "float", "default": 0},
     "moment": {"type": "str", "default": "now"},
+    "evidence": {"type": "bool", "default": False},
 }
 
 #: What M(linkops.runbooks.service_path) takes beside the workload.

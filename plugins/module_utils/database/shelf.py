@@ -78,14 +78,6 @@ class Shelf:
             raise OperatorError(_unreadable(self.directory / name / MANIFEST, fault)) from fault
         return archives.read(name, text)
 
-    def newest(self, database: str) -> Manifest | None:
-        """The newest backup that can be used, as far as its manifest says."""
-        return newest([self], database)
-
-    def chosen(self, database: str, name: str) -> Manifest:
-        """The backup that is named, or the C(newest). Raises C(OperatorError) where there is none."""
-        return chosen([self], database, name)
-
     def archive(self, manifest: Manifest) -> Path:
         """What pg_restore reads of a backup."""
         return self.directory / manifest.name / archive_name(manifest.entries["format"])
