@@ -19,7 +19,7 @@ from ansible.module_utils.basic import env_fallback
 from .call import Call
 from .cluster.arguments import CONNECTION
 from .cluster.client import Cluster
-from .cluster.connection import connect
+from .cluster.connection import connected
 from .cluster.leases import Held
 from .cluster.session import INTERRUPTED_SECONDS
 from .deadline import Deadline
@@ -53,15 +53,17 @@ def held(call: Call) -> Iterator[Hold]:
     if not run.get("leases"):
         yield _Nothing()
         return
-    cluster = Cluster(*connect(_completed(run.get("connection") or {}, call.environment), call.environment))
-    cluster.persist(Deadline(run["lease_seconds"]))
-    hold = Held(cluster, run)
-    try:
-        yield hold
-    except Interrupted:
-        cluster.persist(Deadline(INTERRUPTED_SECONDS))
-        hold.release()
-        raise
+    options = _completed(run.get("connection") or {}, call.environment)
+    with connected(options, call.environment) as connection:
+        cluster = Cluster(*connection)
+        cluster.persist(Deadline(run["lease_seconds"]))
+        hold = Held(cluster, run)
+        try:
+            yield hold
+        except Interrupted:
+            cluster.persist(Deadline(INTERRUPTED_SECONDS))
+            hold.release()
+            raise
 
 
 def _completed(connection: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:

@@ -35,6 +35,19 @@ def gateway(lab: Lab, tmp_path: Path) -> Iterator[Gateway]:
     opened.close()
 
 
+@pytest.fixture
+def temporary(tmp_path: Path) -> Path:
+    """A folder for the temporary files of a run."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    return folder
+
+
+def left_in(folder: Path) -> list[str]:
+    """The files below a folder."""
+    return [str(path) for path in folder.rglob("*") if path.is_file()]
+
+
 def unhurried(manifest: Manifest) -> None:
     """Have a rollout last long enough to be interrupted."""
     manifest["spec"]["minReadySeconds"] = 6
@@ -69,20 +82,26 @@ def stopped(pressed: Pressed) -> None:
     ids=["Ctrl-C", "Ctrl-C twice", "SIGTERM"],
 )
 def test_a_run_is_stopped_in_the_middle_of_a_rollout(
-    press: Press, api: Service, signals: tuple[signal.Signals, ...]
+    press: Press, api: Service, signals: tuple[signal.Signals, ...], temporary: Path
 ) -> None:
-    """The lock is given back, not left to expire, the record tells, and the second run takes the rollout to its end."""
-    running = press.start("rollback", api, revision=1)
+    """The lock is given back, not left to expire, the record tells, and the second run takes the rollout to its end.
+
+    Neither leaves a temporary file: what a kubeconfig holds of certificates and keys goes through such files.
+    """
+    environment = {"TMPDIR": str(temporary)}
+    running = press.start("rollback", api, revision=1, environment=environment)
     running.until("template of revision 1")
     for each in signals:
         running.signal(each)
     stopped(running.wait())
     released(api)
     assert len(interruptions(press, api)) == 1
-    second = press("rollback", api, revision=1)
+    api.workload.cluster.until(lambda: not left_in(temporary), lambda: f"left: {left_in(temporary)}", 20.0)
+    second = press("rollback", api, revision=1, environment=environment)
     assert second.rc == 0, second.output
     assert "is held" not in second.output
     assert second.entries("write") == []
+    assert left_in(temporary) == []
 
 
 def test_a_run_is_stopped_while_it_plans(press: Press, api: Service, gateway: Gateway) -> None:

@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from ..redaction import redact_text
 try:
     import kubernetes.client
     import kubernetes.config
+    import kubernetes.config.kube_config
     import yaml
     from kubernetes.config.config_exception import ConfigException
 
@@ -36,6 +38,20 @@ _FILES = {
     "client_cert": ("cert_missing", "The client certificate"),
     "client_key": ("cert_missing", "The client key"),
 }
+
+
+@contextlib.contextmanager
+def connected(params: Mapping[str, Any], environment: Mapping[str, str]) -> Iterator[tuple[ApiClient, str]]:
+    """C(connect) for the length of a block.
+
+    A kubeconfig may hold certificates and keys, which the library puts into temporary files for the TLS library. It
+    leaves their end to C(atexit), and a forked process as Ansible's workers are never comes to that.
+    """
+    try:
+        yield connect(params, environment)
+    finally:
+        if not KUBERNETES_MISSING:
+            kubernetes.config.kube_config._cleanup_temp_files()  # noqa: SLF001 (there is no public name for it)
 
 
 def connect(params: Mapping[str, Any], environment: Mapping[str, str]) -> tuple[ApiClient, str]:

@@ -15,7 +15,7 @@ from ..call import Call
 from ..deadline import Deadline
 from ..errors import Fault, Interrupted, together
 from .client import Cluster
-from .connection import connect
+from .connection import connected
 from .leases import Held
 
 #: How long a run that was told to stop tries to give its Leases back; they expire by themselves.
@@ -53,16 +53,17 @@ def opened(call: Call, *input_faults: Fault | None) -> Iterator[Session]:
     All faults of the input and of the connection are raised as one. An interruption releases the Leases, since neither
     a rescue nor an always of the play will run.
     """
-    with together(*input_faults):
-        cluster = Cluster(*connect(call.params, call.environment))
-    run = call.params.get("run") or {}
-    held = Held(cluster, run)
-    if run.get("leases"):  # what was begun is seen through, for as long as its lock counts
-        cluster.persist(Deadline(run["lease_seconds"]))
-    try:
-        yield Session(call, cluster, held)
-    except Interrupted as stop:
-        call.journal.note("interrupted", signal=stop.signal_number)
-        cluster.persist(Deadline(INTERRUPTED_SECONDS))
-        held.release()
-        raise
+    with contextlib.ExitStack() as until_the_end:
+        with together(*input_faults):
+            cluster = Cluster(*until_the_end.enter_context(connected(call.params, call.environment)))
+        run = call.params.get("run") or {}
+        held = Held(cluster, run)
+        if run.get("leases"):  # what was begun is seen through, for as long as its lock counts
+            cluster.persist(Deadline(run["lease_seconds"]))
+        try:
+            yield Session(call, cluster, held)
+        except Interrupted as stop:
+            call.journal.note("interrupted", signal=stop.signal_number)
+            cluster.persist(Deadline(INTERRUPTED_SECONDS))
+            held.release()
+            raise

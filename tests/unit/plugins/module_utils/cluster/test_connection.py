@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.linkops.runbooks.plugins.module_utils.cluster.connection import connect
+from ansible_collections.linkops.runbooks.plugins.module_utils.cluster.connection import connect, connected
 from ansible_collections.linkops.runbooks.plugins.module_utils.errors import OperatorError
 
 KUBECONFIG: dict[str, Any] = {
@@ -64,6 +64,39 @@ def test_a_context_of_a_kubeconfig(home: Path, context: str | None, host: str, n
     api, shown = connect({"kubeconfig": written(home, KUBECONFIG), "context": context}, {})
     assert (api.configuration.host, shown) == (host, name)
     assert "t0k3n-of-ops" in str(api.configuration.auth_settings())
+
+
+@pytest.fixture
+def temporary(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where temporary files of this process go."""
+    folder = home / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    return folder
+
+
+def with_key(home: Path, key: str) -> str:
+    """A kubeconfig that holds a certificate and a key."""
+    user = {"client-certificate-data": "Y2VydA==", "client-key-data": key}
+    return written(home, {**KUBECONFIG, "users": [{"name": "ops", "user": user}]})
+
+
+def test_a_key_of_a_kubeconfig_is_on_disk_for_the_length_of_a_block(home: Path, temporary: Path) -> None:
+    for _second_time_as_the_first in range(2):
+        with connected({"kubeconfig": with_key(home, "a2V5")}, {}) as (api, _name):
+            assert Path(api.configuration.cert_file).read_bytes() == b"cert"
+            assert Path(api.configuration.key_file).read_bytes() == b"key"
+        assert list(temporary.iterdir()) == []
+
+
+def test_nothing_stays_on_disk_of_a_kubeconfig_that_cannot_be_used(home: Path, temporary: Path) -> None:
+    """The certificate is written before the key is found to be no base64."""
+    with (
+        pytest.raises(OperatorError, match="cannot be used"),
+        connected({"kubeconfig": with_key(home, "a")}, {}),
+    ):
+        pass
+    assert list(temporary.iterdir()) == []
 
 
 def test_the_kubeconfig_of_the_environment(home: Path) -> None:
