@@ -7,12 +7,14 @@ Verbs that have to do with the lab run one after the other, as they are given. T
 busy, run before them, as many at once as there are cores; the output of each comes whole, when it has ended.
 
 A verb that prints a line beginning with ``NOT RUN:`` counts as not run, never as passed. Verbs that need the lab are
-not run when it did not come up, and that is a failure. Exit code: 0 when nothing failed, else 1.
+not run when it did not come up, and that is a failure. Below the summary stand the tests that failed, since who reads
+the end of a long output may have no more of it. Exit code: 0 when nothing failed, else 1.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -25,6 +27,8 @@ from typing import Literal
 NEED_THE_LAB = frozenset({"integration", "molecule"})
 ONE_BY_ONE = NEED_THE_LAB | {"lab", "lab-down"}
 
+FAILED_TEST = re.compile(rb"(FAILED|ERROR) \S*tests/")  # pytest's short summary
+
 _TERMINAL = threading.Lock()
 
 Outcome = Literal["passed", "FAILED", "not run"]
@@ -32,12 +36,13 @@ Outcome = Literal["passed", "FAILED", "not run"]
 
 @dataclass(frozen=True)
 class Phase:
-    """One verb that was run: ``seconds`` of wall time, and why where the outcome needs a reason."""
+    """One verb that was run: ``seconds`` of wall time, why where the outcome needs a reason, pytest's failed tests."""
 
     verb: str
     outcome: Outcome
     seconds: float
     reason: str = ""
+    failed: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.verb:18}{self.outcome:8}{self.seconds:8.1f} s  {self.reason}".rstrip()
@@ -49,6 +54,7 @@ def run(verb: str, show: Callable[[bytes], object]) -> Phase:
         print(f"::: {verb}", flush=True)
     begin = time.monotonic()
     reason = ""
+    failed: list[str] = []
     make = [os.environ.get("MAKE", "make"), "--no-print-directory", verb]
     with subprocess.Popen(make, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
         assert process.stdout is not None
@@ -56,8 +62,10 @@ def run(verb: str, show: Callable[[bytes], object]) -> Phase:
             show(line)
             if line.startswith(b"NOT RUN:"):
                 reason = line.decode(errors="replace").strip()
+            elif FAILED_TEST.match(line):
+                failed.append(line.decode(errors="replace").strip())
     outcome: Outcome = "FAILED" if process.returncode else "not run" if reason else "passed"
-    return Phase(verb, outcome, time.monotonic() - begin, reason)
+    return Phase(verb, outcome, time.monotonic() - begin, reason, tuple(failed))
 
 
 def aloud(verb: str) -> Phase:
@@ -94,6 +102,8 @@ def main(verbs: list[str]) -> int:
         phases.append(aloud(verb))
     print("\n".join(map(str, phases)))
     print(f"{'all':18}{'':8}{time.monotonic() - begin:8.1f} s")
+    for phase in phases:
+        print(*(f"{phase.verb}: {test}" for test in phase.failed), sep="\n", end="\n" if phase.failed else "")
     return int(any(phase.outcome == "FAILED" for phase in phases))
 
 
