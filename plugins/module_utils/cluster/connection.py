@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ..dependency import absent
 from ..errors import Fault, OperatorError
 from ..redaction import redact_text
+from .arguments import CONNECTION
 
 try:
     import kubernetes.client
@@ -39,19 +41,30 @@ _FILES = {
     "client_key": ("cert_missing", "The client key"),
 }
 
+_SHARING = threading.Lock()
+_shared: list[tuple[Any, tuple[ApiClient, str]]] = []
+
 
 @contextlib.contextmanager
 def connected(params: Mapping[str, Any], environment: Mapping[str, str]) -> Iterator[tuple[ApiClient, str]]:
-    """C(connect) for the length of a block.
+    """C(connect) for the length of a block; blocks of other threads that ask for the same share it.
 
-    A kubeconfig may hold certificates and keys, which the library puts into temporary files for the TLS library. It
+    A kubeconfig may hold certificates and keys, which the library puts into temporary files for the whole process. It
     leaves their end to C(atexit), and a forked process as Ansible's workers are never comes to that.
     """
+    asked, mine = ({name: params.get(name) for name in CONNECTION}, dict(environment)), None
     try:
-        yield connect(params, environment)
+        with _SHARING:  # since the library tells other threads of a file before it has written it, too
+            made = next((there for known, there in _shared if known == asked), None) or connect(params, environment)
+            mine = (asked, made)
+            _shared.append(mine)
+        yield made
     finally:
-        if not KUBERNETES_MISSING:
-            kubernetes.config.kube_config._cleanup_temp_files()  # noqa: SLF001 (there is no public name for it)
+        with _SHARING:
+            if mine in _shared:
+                _shared.remove(mine)
+            if not _shared and not KUBERNETES_MISSING:
+                kubernetes.config.kube_config._cleanup_temp_files()  # noqa: SLF001 (there is no public name for it)
 
 
 def connect(params: Mapping[str, Any], environment: Mapping[str, str]) -> tuple[ApiClient, str]:

@@ -89,6 +89,18 @@ def test_a_key_of_a_kubeconfig_is_on_disk_for_the_length_of_a_block(home: Path, 
         assert list(temporary.iterdir()) == []
 
 
+def test_connections_that_ask_for_the_same_are_shared_and_the_last_one_tidies_up(home: Path, temporary: Path) -> None:
+    """Checks of health run in threads, each with a session of its own."""
+    params = {"kubeconfig": with_key(home, "a2V5")}
+    with connected(params, {}) as (api, _name):
+        with connected({**params, "namespace": "other"}, {}) as (same, _name):
+            assert same is api
+        with connected({**params, "context": "production"}, {}) as (other, _name):
+            assert other.configuration.host == "https://prod.example"
+        assert Path(api.configuration.key_file).read_bytes() == b"key"
+    assert list(temporary.iterdir()) == []
+
+
 def test_nothing_stays_on_disk_of_a_kubeconfig_that_cannot_be_used(home: Path, temporary: Path) -> None:
     """The certificate is written before the key is found to be no base64."""
     with (
