@@ -11,7 +11,7 @@ from .errors import Fault
 
 def unconfirmed(given: str | None, name: str, act: str) -> Fault | None:
     """The fault unless C(name), the thing that C(act) (a sentence without its full stop) is done to, was typed."""
-    if given == name:
+    if given and given == name:
         return None
     typed = f" confirm={given} is not its name." if given else ""
     return Fault("unconfirmed", f"{act}.{typed}", f"If that is what you want, press again with -e confirm={name}.")

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from .call import Call
 from .confirmation import unconfirmed
 from .database import clients, interruptions, queries
+from .database.condition import concealed, unseen_sessions
 from .database.connection import Row
 from .database.refusals import EXHAUSTED, Refused
 from .database.session import opened
@@ -80,10 +81,12 @@ def restart(call: Call) -> dict[str, Any]:
         act = interruptions.act(place, seen.sessions, seen.trouble)
         faults = host.faults() if host else []
         faults += [] if params["interrupt"] else interruptions.hindrances(seen.work)
-        wanted = unconfirmed(params["confirm"], params["login_db"] or params["login_user"] or "", act)
+        wanted = unconfirmed(params["confirm"], _database(call), act)
         if faults or wanted:
             raise OperatorError([*faults, *([wanted] if wanted else [])])
         said = interruptions.replicas_said(seen.replicas, bool(seen.server and seen.server["in_recovery"]))
+        unseen = unseen_sessions(sum(map(concealed, seen.sessions or ())), resolve(params, call.environment).user)
+        said += [f"{unseen}; what they do is not known."] if unseen else []
         for sentence in [*(host.warnings(params["failover"]) if host else []), *said]:
             call.warn(sentence)
         if call.check_mode or not host:

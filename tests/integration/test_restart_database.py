@@ -111,6 +111,31 @@ def test_what_runs_is_not_interrupted_unasked(shop: TestDatabase, rds: dict[str,
         assert pressed(shop, rds, interrupt=True, **told).get("changed")
 
 
+def test_the_work_of_other_roles_is_seen_by_its_name_and_its_locks(
+    postgres: Server, rds: dict[str, str], shop: TestDatabase
+) -> None:
+    """Their state is hidden from a role without pg_read_all_stats, which is said."""
+    told = {"method": "rds", "rds_instance": "shop", "rds_region": REGION, "confirm": "shop"}
+    shop.sql(f'REVOKE pg_read_all_stats FROM "{shop.user}"', superuser=True)
+    with contextlib.closing(shop.open(superuser=True, application="prisma")) as held, held.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(72707369)")
+        assert "A migration (Prisma) is running" in pressed(shop, rds, **told)["msg"]
+    with contextlib.closing(shop.open(superuser=True, application="pg_dump")):
+        assert "A backup is running" in pressed(shop, rds, **told)["msg"]
+        planned = pressed(shop, rds, check_mode=True, interrupt=True, **told)
+    (unseen,) = [each for each in planned["warnings"] if "may not see" in each]
+    assert f"GRANT pg_read_all_stats TO {shop.user}" in unseen
+    assert "what they do is not known" in unseen
+
+
+def test_the_word_is_the_database_s_name_wherever_that_comes_from(shop: TestDatabase, rds: dict[str, str]) -> None:
+    told = {"method": "rds", "rds_instance": "shop", "rds_region": REGION}
+    named = {"PGDATABASE": "shop", "PGUSER": shop.user}
+    nameless = pressed(shop, {**rds, **named}, login_db=None, login_user=None, confirm="", **told)
+    assert nameless["reason"] == "unconfirmed", nameless
+    assert "-e confirm=shop" in nameless["msg"]
+
+
 def test_bad_input_is_said_in_a_sentence(shop: TestDatabase, rds: dict[str, str]) -> None:
     told = {"method": "rds", "rds_instance": "other", "rds_region": REGION, "confirm": "shop"}
     said = pressed(shop, rds, **told)

@@ -15,6 +15,7 @@ from tests.integration.harness.audit import AuditLog
 from tests.integration.harness.postgres import Server, TestDatabase
 from tests.integration.harness.pressing import Press
 from tests.integration.harness.services import Service, Services
+from tests.integration.harness.stores import until
 
 OURS = "linkops.runbooks"
 
@@ -87,7 +88,7 @@ def test_an_interruption_cancels_the_vacuum_and_gives_the_lock_back(
     running.until("scanning heap")
     running.signal(signal.SIGTERM)
     running.wait(60)
-    assert shop.sql("SELECT count(*) FROM pg_stat_progress_vacuum") == [(0,)]
+    until(lambda: shop.sql("SELECT count(*) FROM pg_stat_progress_vacuum") == [(0,)], "the vacuum is cancelled")
     again = press("vacuum", api)
     assert again.rc == 0, again.output
     assert "is held" not in again.output

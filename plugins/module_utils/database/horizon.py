@@ -22,18 +22,23 @@ OLD_TRANSACTIONS = 100_000
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds the horizon back: since when, and how many transactions have begun since."""
+    """Who holds the horizon back: since when, and how many transactions have begun since.
+
+    C(hidden): it is another role's session, and this role may not see since when.
+    """
 
     name: str
     remedy: str
     transactions: int
     seconds: float | None
     forgotten: bool = False
+    hidden: bool = False
 
     @property
     def sentence(self) -> str:
         """The holder and its age."""
-        age = "" if self.seconds is None else f"for {duration(self.seconds)}, "
+        known = "for a time that this role may not see (pg_read_all_stats), " if self.hidden else ""
+        age = known if self.seconds is None else f"for {duration(self.seconds)}, "
         return f"{self.name} holds a snapshot {age}{counted(self.transactions, 'transaction')} old"
 
     def is_old(self, old_seconds: float) -> bool:
@@ -43,6 +48,14 @@ class Holder:
         if self.forgotten or self.transactions >= OLD_TRANSACTIONS:
             return True
         return self.seconds is not None and self.seconds >= old_seconds
+
+    def may_precede(self, seconds: float, old_seconds: float) -> bool:
+        """Whether it may be older than what was done C(seconds) ago; of a hidden age that is not asked for ever."""
+        if self.transactions <= 0:
+            return False
+        if self.hidden:
+            return seconds < old_seconds
+        return self.seconds is not None and self.seconds > seconds
 
     def as_result(self) -> dict[str, Any]:
         """The holder as modules return it."""
@@ -91,4 +104,5 @@ def _holder(row: Mapping[str, Any]) -> Holder:
         f"Let it end, or SELECT pg_terminate_backend({pid}).",
         row["transactions"],
         row["seconds"],
+        hidden=row["seconds"] is None,
     )

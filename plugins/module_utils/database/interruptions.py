@@ -21,7 +21,8 @@ SELECT extract(epoch FROM pg_postmaster_start_time())::float8 AS started_epoch_s
 """
 
 #: Prisma's migration engine holds this lock (prisma-engines:schema-engine/connectors/sql-schema-connector,
-#: acquire_lock); backups are known by the names of PostgreSQL's programs, and ours by its exported snapshot.
+#: acquire_lock); backups are known by the names of PostgreSQL's programs, and ours by its exported snapshot. Of other
+#: roles' sessions a role without pg_read_all_stats sees name and locks alone (monitoring-stats, pg_stat_activity).
 WORK = """
 SELECT DISTINCT CASE WHEN l.pid IS NOT NULL THEN 'a migration (Prisma)'
             WHEN a.application_name ~ '^pg_(dump|dumpall|basebackup)' OR b.pid IS NOT NULL THEN 'a backup'
@@ -35,7 +36,8 @@ SELECT DISTINCT CASE WHEN l.pid IS NOT NULL THEN 'a migration (Prisma)'
 FROM pg_stat_activity a
 LEFT JOIN pg_locks l ON l.pid = a.pid AND l.locktype = 'advisory' AND l.objid = 72707369 AND l.granted
 LEFT JOIN pg_stat_replication b ON b.pid = a.pid AND b.state = 'backup'
-WHERE a.pid <> pg_backend_pid() AND a.backend_type IN ('client backend', 'walsender')
+WHERE a.pid <> pg_backend_pid()
+  AND (a.backend_type IN ('client backend', 'walsender') OR a.backend_type IS NULL AND a.usesysid IS NOT NULL)
 """
 
 REPLICAS = """
@@ -51,8 +53,8 @@ def hindrances(work: Sequence[Row]) -> list[Fault]:
         Fault(
             "work_running",
             f"{str(each['kind'])[:1].upper()}{str(each['kind'])[1:]} is running: pid {each['pid']}, "
-            f"{each['application'] or 'no application name'} as {each['user'] or 'somebody'}, for "
-            f"{duration(each['seconds'])}.",
+            f"{each['application'] or 'no application name'} as {each['user'] or 'somebody'}"
+            f"{'' if each['seconds'] is None else ', for ' + duration(each['seconds'])}.",
             "Wait until it has ended, or interrupt it with -e interrupt=true.",
         )
         for each in work

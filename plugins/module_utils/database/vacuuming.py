@@ -157,13 +157,9 @@ def blocking(table: Table, wanted: Sequence[Need], limits: Limits, holders: Sequ
     A younger snapshot counts as well, if the table was vacuumed since it was taken and needs it again.
     """
     for holder in holders:
-        again = (
-            table.vacuumed_seconds is not None
-            and holder.seconds is not None
-            and holder.transactions > 0
-            and holder.seconds > table.vacuumed_seconds
-        )
-        if not again and not holder.is_old(limits.old_snapshot_seconds):
+        vacuumed, old = table.vacuumed_seconds, limits.old_snapshot_seconds
+        again = vacuumed is not None and holder.may_precede(vacuumed, old)
+        if not again and not holder.is_old(old):
             continue
         if any(_vain(need, table, limits, holder) for need in wanted) and not any(
             need.kind == "freeze" and not _vain(need, table, limits, holder) for need in wanted

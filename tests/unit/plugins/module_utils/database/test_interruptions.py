@@ -15,8 +15,11 @@ WORK: dict[str, Any] = {"kind": "a backup", "pid": 7, "application": "pg_dump", 
 
 
 def test_work_is_named_and_what_is_none_is_left_out() -> None:
-    faults = interruptions.hindrances([WORK, {**WORK, "kind": None}])
-    assert [fault.message for fault in faults] == ["A backup is running: pid 7, pg_dump as shop, for 1 min."]
+    faults = interruptions.hindrances([WORK, {**WORK, "kind": None}, {**WORK, "seconds": None}])
+    assert [fault.message for fault in faults] == [
+        "A backup is running: pid 7, pg_dump as shop, for 1 min.",
+        "A backup is running: pid 7, pg_dump as shop.",
+    ]
 
 
 def test_the_act_says_who_is_interrupted() -> None:

@@ -121,6 +121,15 @@ def test_a_young_snapshot_blocks_what_was_vacuumed_in_vain_since_it_was_taken() 
     assert act(table(dead=5000, vacuumed_seconds=3), dataclasses.replace(young, transactions=0)) == "vacuum"
 
 
+def test_a_snapshot_of_hidden_age_blocks_what_was_vacuumed_lately() -> None:
+    hidden = dataclasses.replace(REPORT, seconds=None, hidden=True)
+    assert act(table(dead=5000, vacuumed_seconds=3), hidden) == "blocked"
+    assert act(table(dead=5000, vacuumed_seconds=LIMITS.old_snapshot_seconds), hidden) == "vacuum"
+    assert act(table(dead=5000), hidden) == "vacuum"
+    assert act(table(dead=5000, vacuumed_seconds=3), dataclasses.replace(hidden, hidden=False)) == "vacuum"
+    assert "may not see (pg_read_all_stats), 500 transactions old" in hidden.sentence
+
+
 def test_freezing_helps_up_to_the_horizon() -> None:
     old = table(transactions=160_000_000)
     assert act(old, REPORT) == "vacuum"
