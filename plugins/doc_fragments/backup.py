@@ -51,6 +51,7 @@ options:
   compress:
     description:
       - The compression, as C(pg_dump --compress) takes it, such as V(zstd:3) or V(none).
+      - A C(pg_dump) before 16 does V(gzip) and V(none) alone.
     type: str
     default: gzip
   reserve_bytes:

@@ -198,6 +198,7 @@ def _prepared(session: DatabaseSession, hold: Hold, server: Row) -> tuple[Making
     try:
         path = call.environment.get("PATH", "")
         found = programs.find(session.database.version // 10000, params["client_directory"], path)
+        programs.compression(params["compress"], found)
     except OperatorError as missing:
         faults += missing.faults
     if not straight:

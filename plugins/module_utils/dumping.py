@@ -123,7 +123,7 @@ def _dumped(
         name = archives.name_of(database, taken)
         argv = [
             making.programs["pg_dump"], f"--format={form}", f"--snapshot={snapshot['id']}", "--no-password",
-            f"--compress={params['compress']}", *words,
+            *programs.compression(params["compress"], making.programs), *words,
         ]  # fmt: skip
         with (
             programs.environment(session.target, database, session.call.environment) as variables,

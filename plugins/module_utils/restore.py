@@ -12,7 +12,7 @@ from typing import Any
 
 from .backup import input_faults
 from .call import Call
-from .database import archives, clients, queries, restoring, standing, swapping
+from .database import archives, clients, programs, queries, restoring, standing, swapping
 from .database.archives import Manifest
 from .database.programs import Programs
 from .database.session import DatabaseSession, opened
@@ -58,6 +58,8 @@ def _restored(session: DatabaseSession, hold: Hold, before: Standing) -> dict[st
     faults = standing.refused(before, act, params["confirm"])
     with together(*faults):
         found = checked(session, manifest)
+        if before.exists and params["safety_backup"]:
+            programs.compression(params["compress"], found)
     if before.slots:
         call.warn(f"The logical slots {', '.join(before.slots)} stay with the database that is set aside.")
     call.say(act)

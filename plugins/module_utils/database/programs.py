@@ -28,6 +28,10 @@ _VERSION_SECONDS = 10.0
 _SAID_BYTES = 8192
 #: Where Debian's packages put the programs of each major version.
 _DEBIAN = Path("/usr/lib/postgresql")
+#: The first pg_dump that takes a compression by its name; before, there is gzip alone, by its level
+#: (postgresql.org/docs/16/release-16.html, "Client Applications").
+_NAMES_COMPRESSION = 16
+_COMPRESSION = re.compile(r"(?P<level>\d)|(?P<method>none|gzip|lz4|zstd)(?::(?P<detail>.+))?")
 # Libpq's keyword: the variable that its programs read. The password goes through a file.
 _VARIABLES = {
     "host": "PGHOST",
@@ -85,6 +89,30 @@ def find(server_major: int, directory: str | None, path: str) -> Programs:
             f"There is no pg_dump in {directory or 'PATH'}.",
             f"Install PostgreSQL's client programs of version {server_major} or later, or correct client_directory"
             " (database_client_directory in the inventory).",
+        )
+    )
+
+
+def compression(said: str, found: Programs) -> list[str]:
+    """The words in which this pg_dump is told a compression. Raises C(OperatorError) for one that it cannot do."""
+    parts = _COMPRESSION.fullmatch(said)
+    if parts is None:
+        raise OperatorError(
+            Fault("input_invalid", f"compress is {said}.", "Give gzip, zstd, lz4 or none, with a level as zstd:3.")
+        )
+    method, detail = parts["method"], (parts["detail"] or "").removeprefix("level=")
+    if found.major >= _NAMES_COMPRESSION or method is None:
+        return [f"--compress={said}"]
+    if method == "none":
+        return ["--compress=0"]
+    if method == "gzip" and (not detail or detail.isdigit()):
+        return [f"--compress={detail}"] if detail else []
+    raise OperatorError(
+        Fault(
+            "client_version",
+            f"pg_dump in {found.folder} is {found.version}, which cannot compress by {said}; {_NAMES_COMPRESSION} can.",
+            "Give compress=gzip, or name newer client programs as client_directory (database_client_directory in the"
+            " inventory).",
         )
     )
 

@@ -50,6 +50,37 @@ def test_no_programs_at_all(tmp_path: Path) -> None:
         programs.find(18, str(tmp_path), "")
 
 
+@pytest.mark.parametrize(
+    ("said", "before", "now"),
+    [
+        ("gzip", [], ["--compress=gzip"]),
+        ("gzip:9", ["--compress=9"], ["--compress=gzip:9"]),
+        ("gzip:level=9", ["--compress=9"], ["--compress=gzip:level=9"]),
+        ("none", ["--compress=0"], ["--compress=none"]),
+        ("3", ["--compress=3"], ["--compress=3"]),
+        ("zstd:3", None, ["--compress=zstd:3"]),
+        ("lz4", None, ["--compress=lz4"]),
+        ("gzip:long", None, ["--compress=gzip:long"]),
+    ],
+)
+def test_a_compression_is_told_in_words_of_the_version(said: str, before: list[str] | None, now: list[str]) -> None:
+    assert programs.compression(said, programs.Programs(Path("/bin"), "16.0")) == now
+    old = programs.Programs(Path("/bin"), "15.18")
+    if before is not None:
+        assert programs.compression(said, old) == before
+        return
+    with pytest.raises(OperatorError, match=f"/bin is 15.18, which cannot compress by {said}") as refused:
+        programs.compression(said, old)
+    assert refused.value.reason == "client_version"
+
+
+@pytest.mark.parametrize("said", ["brotli", "gzip:", "", "10", "3 --table=x"])
+def test_what_is_no_compression_is_refused(said: str) -> None:
+    with pytest.raises(OperatorError, match=r"compress is .*Give gzip") as refused:
+        programs.compression(said, programs.Programs(Path("/bin"), "18.6"))
+    assert refused.value.reason == "input_invalid"
+
+
 def test_the_password_is_in_a_private_file_which_is_gone_afterwards() -> None:
     base = {"PATH": "/bin", "PGPASSWORD": "canary", "PGSERVICE": "other"}
     with programs.environment(TARGET, "shop", base) as variables:
