@@ -51,6 +51,13 @@ _PATTERNS = tuple(
 _SECRET_NAME = re.compile(rf"(?:{_TELLTALE}|authorization|dsn|database_url|redis_url)[\w.-]*$", re.IGNORECASE)
 _NAME_OF_IT = re.compile(rf"{_ABOUT_IT}$", re.IGNORECASE)
 
+# Below these keys stand variables of an environment, as {NAME: value} or as a list of names with values.
+_OF_VARIABLES = frozenset({"env", "environment", "variables"})
+# A variable called a key holds a secret as well, though a cautious redaction of all text cannot treat it so.
+_KEY = re.compile(r"(?:^|(?<!PUBLIC)(?<!PRIMARY)(?<!CACHE)_)KEYS?$", re.IGNORECASE)
+# No secret is a switch or a small number: PASSWORD_RESET=off, TOKEN_LIMIT=20.
+_HARMLESS = re.compile(r"(?:true|false|on|off|yes|no|none|null|enabled|disabled|[0-9]{1,7})?", re.IGNORECASE)
+
 
 def redact_text(text: str, secrets: Iterable[str] = ()) -> str:
     """The text without the given secrets and without anything that looks like one."""
@@ -65,19 +72,21 @@ def redact(value: Any, secrets: Iterable[str] = ()) -> Any:
     """Plain data with every string in it redacted, keys included.
 
     Hidden as a whole: the content of a Kubernetes Secret, and text whose name says that it is secret, be that name a
-    key or the C(name) beside a C(value), as variables and headers have it.
+    key or the C(name) beside a C(value), as variables and headers have it; of variables also what their names call a
+    key.
     """
-    known = tuple(secrets)
-    if isinstance(value, str):
-        return redact_text(value, known)
-    if isinstance(value, Mapping):
-        return {
-            redact_text(str(key), known): HIDDEN if _is_secret(value, key) else redact(_shown(value, key), known)
-            for key in value
-        }
-    if isinstance(value, (list, tuple)):
-        return [redact(item, known) for item in value]
-    return value
+    return _redacted(value, tuple(secrets), of_variables=False)
+
+
+def redact_variable(name: str, value: str) -> str:
+    """The value of an environment's variable as it may be shown."""
+    shown: str = redact({"env": {name: value}})["env"].popitem()[1]
+    return shown
+
+
+def looks_secret(name: str, value: str) -> bool:
+    """Whether the plain value of a variable should be in a Secret, by the variable's name or by the value itself."""
+    return not _HARMLESS.fullmatch(value) and (redact_text(name), redact_variable(name, value)) != (name, value)
 
 
 def redact_manifest(manifest: Mapping[str, Any]) -> dict[str, Any]:
@@ -92,12 +101,33 @@ def redact_manifest(manifest: Mapping[str, Any]) -> dict[str, Any]:
     return redacted
 
 
-def _is_secret(holder: Mapping[str, Any], key: Any) -> bool:
-    """Whether the text under a key is a secret by its name."""
-    if not (isinstance(holder[key], str) and holder[key]):
-        return False
+def _redacted(value: Any, known: tuple[str, ...], of_variables: bool) -> Any:
+    """As C(redact); C(of_variables) where the keys of a mapping, or the names in a list, are those of variables."""
+    if isinstance(value, str):
+        return redact_text(value, known)
+    if isinstance(value, Mapping):
+        return {
+            redact_text(str(key), known): HIDDEN
+            if _is_secret(value, key, of_variables)
+            else _redacted(_shown(value, key), known, key in _OF_VARIABLES)
+            for key in value
+        }
+    if isinstance(value, (list, tuple)):
+        return [_redacted(item, known, of_variables) for item in value]
+    return value
+
+
+def _is_secret(holder: Mapping[str, Any], key: Any, of_variables: bool) -> bool:
+    """Whether the text under a key is a secret by its name; a variable's value may be a large number as well."""
+    text = holder[key]
+    if of_variables and isinstance(text, (int, float)):
+        text = "" if _HARMLESS.fullmatch(str(text)) else str(text)
     name = holder.get("name") if key == "value" else key
-    return isinstance(name, str) and bool(_SECRET_NAME.search(name) and _NAME_OF_IT.search(name))
+    if not (isinstance(text, str) and text and isinstance(name, str)):
+        return False
+    if _SECRET_NAME.search(name) and _NAME_OF_IT.search(name):
+        return True
+    return of_variables and bool(_KEY.search(name)) and not _HARMLESS.fullmatch(text)
 
 
 def _shown(holder: Mapping[str, Any], key: Any) -> Any:

@@ -79,6 +79,7 @@ def plant(manifest: Manifest, canaries: Canaries) -> None:
     made["env"] = [
         *made.get("env", []),
         {"name": "PAYMENT_TOKEN", "value": canaries["literal"]},
+        {"name": "STRIPE_KEY", "value": canaries["literal that only a variable's name gives away"]},
         {"name": "LEGACY_DATABASE_URL", "value": f"postgresql://app:{canaries['database URL']}@db:5432/app"},
         {"name": "SETTING", "valueFrom": {"configMapKeyRef": {"name": "settings", "key": "setting"}}},
         {"name": "SIGNING", "valueFrom": {"secretKeyRef": {"name": "vault", "key": "signing"}}},
@@ -123,7 +124,7 @@ def arguments() -> Iterator[list[str]]:
 
 
 def test_no_canary_is_seen_anywhere(press: Press, api: Service, canaries: Canaries, lab: Lab) -> None:
-    """A failed rollback with all evidence, and a plan with its diff, both as talkative as Ansible gets."""
+    """A failed rollback with all evidence, a plan with its diff, and a variable that configure refuses as a secret."""
     canaries["API token"] = lab.secrets["admin_token"]
     canaries["database password"] = lab.secrets["servicelink_password"]
     connection = {
@@ -137,10 +138,14 @@ def test_no_canary_is_seen_anywhere(press: Press, api: Service, canaries: Canari
             "rollback", api, options=["-vvv", "--diff", "--check"], environment=connection, revision=1
         )
         failed, planned = failing.wait(), planning.wait()
+    asked = {"variable": "PARTNER_KEY", "value": canaries["refused variable"]}
+    refused = press("configure", api, options=["-vvv", "--diff"], **asked)
+    assert "looks like a secret" in refused.failure(), refused.output
     assert failed.rc != 0
     assert planned.rc == 0, planned.output
     assert failed.results("workload_rollback")[-1]["returned"] is True, failed.output
-    kept = {path: path.read_text() for path in failed.folder().rglob("*") if path.is_file()}
+    folders = (failed.folder(), refused.folder())
+    kept = {path: path.read_text() for folder in folders for path in folder.rglob("*") if path.is_file()}
     logs = [text for path, text in kept.items() if path.match("evidence/logs/*.log")]
     assert any("connecting to" in text and "cannot sign with" in text for text in logs), kept.keys()
     assert any("Gossip" in text for path, text in kept.items() if path.name == "events.json")
@@ -149,5 +154,8 @@ def test_no_canary_is_seen_anywhere(press: Press, api: Service, canaries: Canari
     assert leaks == {}
     assert canaries.seen_in(failed.output) == set()
     assert canaries.seen_in(planned.output) == set()
+    assert canaries.seen_in(refused.output) == set()
     assert canaries.seen_in("\n".join(argv)) == set()
     assert any("ansible-playbook" in line for line in argv)
+    (opened,) = refused.entries("opened")
+    assert opened["data"]["inputs"]["variables"] == {"PARTNER_KEY": "[hidden]"}

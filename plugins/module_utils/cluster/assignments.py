@@ -13,14 +13,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..errors import Fault
-from ..redaction import redact
+from ..redaction import looks_secret
 
 #: What a variable may be called everywhere; newer API servers take more, and containers' shells do not.
 _NAME = re.compile(r"[A-Za-z_.-][A-Za-z0-9_.-]{0,252}", re.ASCII)
-# A key is a secret by its name as well, though a cautious redaction of all text cannot treat it so.
-_KEY = re.compile(r"(?:^|(?<!PUBLIC)(?<!PRIMARY)(?<!CACHE)_)KEYS?$", re.IGNORECASE)
-# No secret is a switch or a small number: PASSWORD_RESET=off, TOKEN_LIMIT=20.
-_HARMLESS = re.compile(r"(?:true|false|on|off|yes|no|none|null|enabled|disabled|[0-9]{1,7})?", re.IGNORECASE)
 _ORIGINS = re.compile(r"(?:CORS|ALLOWED).*ORIGINS?$", re.IGNORECASE)
 _EXPANSION = re.compile(r"(?<!\$)\$\(([A-Za-z_.-][A-Za-z0-9_.-]*)\)")
 #: The kernel takes no longer NAME=VALUE (MAX_ARG_STRLEN, linux:include/uapi/linux/binfmts.h).
@@ -50,13 +46,6 @@ def text(value: Any) -> str | None:
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value) if isinstance(value, (str, int, float)) else None
-
-
-def looks_secret(name: str, value: str) -> bool:
-    """Whether a plain value should be in a Secret, by the variable's name or by the value itself."""
-    if _HARMLESS.fullmatch(value):
-        return False
-    return bool(_KEY.search(name)) or bool(redact({name: value}) != {name: value})
 
 
 def name_faults(names: Iterable[str]) -> list[Fault]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import Fault, OperatorError
-from ..redaction import redact
+from ..redaction import redact_variable
 from ..wording import size
 from . import assignments, ownership, quantities, rollout
 from .assignments import Source
@@ -310,8 +310,7 @@ def _shown(name: str, setting: Any) -> str | None:
     if setting is None:
         return None
     if isinstance(setting, str):
-        variable = name.partition(".")[2]
-        return str(redact({variable: setting})[variable])
+        return redact_variable(name.partition(".")[2], setting)
     ((kind, reference),) = setting.items()
     if "key" in reference:
         return f"{'Secret' if kind == 'secretKeyRef' else 'ConfigMap'} {reference.get('name')}, key {reference['key']}"

@@ -15,7 +15,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from ..lines import WARNING
-from ..redaction import HIDDEN, redact
+from ..redaction import HIDDEN, redact_variable
 from ..verdict import Verdict
 from ..wording import counted
 from .fingerprint import Reference, label
@@ -132,7 +132,7 @@ def _showing(variable: Variable, allowed: Sequence[str]) -> Variable:
         return variable
     shown: str | None = None
     if any(fnmatchcase(variable.name, pattern) for pattern in allowed):
-        ((_name, shown),) = redact({variable.name: variable.value}).items()
+        shown = redact_variable(variable.name, variable.value)
     return Variable(**{**variable.__dict__, "value": None if shown == HIDDEN else shown})
 
 

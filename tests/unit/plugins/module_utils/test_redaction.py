@@ -132,6 +132,9 @@ TREES: list[tuple[str, Any]] = [
     ("variable", {"env": [{"name": "DATABASE_PASSWORD", "value": CANARY}]}),
     ("variable with a connection string", {"env": [{"name": "DATABASE_URL", "value": f"host=db {CANARY}"}]}),
     ("variable with an innocent name", {"env": [{"name": "DB", "value": f"postgresql://a:{CANARY}@db/a"}]}),
+    ("variable called a key", {"env": [{"name": "STRIPE_KEY", "value": CANARY}]}),
+    ("wished variable called a key", {"inputs": {"variables": {"STRIPE_KEY": CANARY}}}),
+    ("number of a variable", {"environment": {"API_TOKEN": 123456789, "KEY": f"{CANARY}"}}),
     ("header", {"httpHeaders": [{"name": "Authorization", "value": CANARY}]}),
     ("secret", {"kind": "Secret", "data": {"key": CANARY}, "stringData": {"key": CANARY}}),
     ("list of secrets", {"kind": "List", "items": [{"kind": "Secret", "data": {"key": CANARY}}]}),
@@ -142,6 +145,7 @@ TREES: list[tuple[str, Any]] = [
 def test_no_canary_in_data(tree: Any) -> None:
     shown = json.dumps(redact(tree))
     assert CANARY not in shown
+    assert "123456789" not in shown
     assert HIDDEN in shown
 
 
@@ -151,11 +155,13 @@ def test_no_canary_in_data(tree: Any) -> None:
         {"volumes": [{"name": "tls", "secret": {"secretName": "servicelink-tls", "items": [{"key": "token"}]}}]},
         {"env": [{"name": "STRIPE_SECRET_KEY", "valueFrom": {"secretKeyRef": {"name": "stripe", "key": "secret"}}}]},
         {"env": [{"name": "TOKEN_FILE", "value": "/run/token"}, {"name": "LOG_LEVEL", "value": "info"}]},
+        {"env": [{"name": "SIGNING", "valueFrom": {"secretKeyRef": {"name": "vault", "key": "signing"}}}]},
+        {"variables": {"PUBLIC_KEY": "MIIB", "KEYS": 3, "SECRETS_ENABLED": True}, "key": "signing", "SORT_KEY": "id"},
         {"automountServiceAccountToken": True, "tokenExpirationSeconds": 3607, "password": None, "token": ""},
         {"database_secret_name": "servicelink-db", "Secret/servicelink-db": "hmac:0a"},
         {"kind": "ConfigMap", "data": {"LOG_LEVEL": "info"}},
     ],
-    ids=["volume", "reference", "path", "no text", "names", "config map"],
+    ids=["volume", "reference", "path", "reference to a key", "harmless", "no text", "names", "config map"],
 )
 def test_data_about_secrets_stays(tree: Any) -> None:
     assert redact(tree) == tree
