@@ -162,7 +162,7 @@ def _deliver(call: Call, where: sink.Sink, name: str, files: Mapping[str, str]) 
     if where.kind == "s3":
         return sink.to_s3(where, name, files, call.environment)
     namespace = call.params["run"]["namespace"]
-    config_map = f"{where.name}-{name.lower()}"
+    config_map = sink.config_map(where, name)
     body = {
         "apiVersion": "v1",
         "kind": "ConfigMap",

@@ -44,6 +44,11 @@ def parse(address: str) -> Sink:
     )
 
 
+def config_map(sink: Sink, run: str) -> str:
+    """The name of a run's ConfigMap: in Kubernetes no name has capital letters or an underscore."""
+    return f"{sink.name}-{run.lower().replace('_', '-')}"
+
+
 def fitting(files: Mapping[str, str], most_bytes: int = MOST_BYTES) -> dict[str, str]:
     """As many files as fit, the record's lines first; a ConfigMap key has no slash."""
     kept: dict[str, str] = {}

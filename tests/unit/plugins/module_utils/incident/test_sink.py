@@ -5,12 +5,27 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.linkops.runbooks.plugins.module_utils.errors import OperatorError
-from ansible_collections.linkops.runbooks.plugins.module_utils.incident.sink import Sink, fitting, parse
+from ansible_collections.linkops.runbooks.plugins.module_utils.incident.sink import (
+    Sink,
+    config_map,
+    fitting,
+    parse,
+)
+
+PLAYBOOKS = Path(__file__).resolve().parents[5] / "playbooks"
+BUTTONS = [
+    named.group(1)
+    for playbook in sorted(PLAYBOOKS.glob("*.yml"))
+    if (named := re.search(r"^ +button_procedure: (\w+)$", playbook.read_text(), re.MULTILINE))
+]
 
 
 @pytest.mark.parametrize(
@@ -32,6 +47,18 @@ def test_what_is_no_address_is_named(address: str) -> None:
         parse(address)
     assert fault.value.reason == "record_sink_invalid"
     assert address in str(fault.value)
+
+
+@pytest.mark.parametrize("button", BUTTONS)
+def test_a_config_map_takes_the_record_of_every_button(button: str) -> None:
+    """DNS subdomain names (kubernetes/apimachinery:pkg/util/validation/validation.go)."""
+    name = config_map(Sink("configmap", "records"), f"20261122T124500-0a1b2c-{button}")
+    assert re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*", name)
+    assert name.endswith(button.replace("_", "-"))
+
+
+def test_the_buttons_are_found() -> None:
+    assert {"rollback", "restart_database", "database_health", "migration_status"} <= set(BUTTONS)
 
 
 def test_keys_have_no_slash() -> None:
