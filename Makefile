@@ -1,8 +1,12 @@
 # The verbs of development. `./dev VERB` sets up the environment first; inside it, plain `make VERB` works too.
 .DEFAULT_GOAL := help
 .PHONY: help demo test format lint types units units-collection units-newest sanity sanity-newest docs build \
-	lab lab-down integration matrix molecule bench bench-fleet bench-vacuum bench-backup
+	lab lab-down integration matrix molecule bench bench-answers bench-fleet bench-vacuum bench-backup
 
+# Tests of the lab stop its components; the others wait most of the time, each file on its own ground.
+disturbing := tests/lab/test_lab.py
+side_by_side := python -m pytest -m "lab and not lab_down" -n 3 --dist loadfile tests/integration tests/lab \
+	--ignore $(disturbing)
 collection := .collections/ansible_collections/linkops/runbooks
 
 help: ## list the verbs
@@ -58,21 +62,23 @@ lab-down: ## take the lab down and see that nothing of it is left
 	python -m pytest -m lab_down tests/lab
 
 integration: ## tests against the lab, with a sample of the fault matrix that the commit draws
-	python -m pytest -m "lab and not lab_down" tests/lab
-	LINKOPS_SAMPLE=$${LINKOPS_SAMPLE-$$(git rev-parse --short HEAD)} \
-		python -m pytest -m lab -n 3 --dist loadfile tests/integration # they wait most of the time, each file on its own ground
+	python -m pytest -m "lab and not lab_down" $(disturbing)
+	LINKOPS_SAMPLE=$${LINKOPS_SAMPLE-$$(git rev-parse --short HEAD)} $(side_by_side)
 
 matrix: ## the same with the whole fault matrix
-	python -m pytest -m lab -n 3 --dist loadfile tests/integration
+	$(side_by_side)
 
 molecule: ## the scenarios of the buttons, against the lab, each from its known state
 	molecule reset --all
 	molecule test --all
 
-bench bench-fleet bench-vacuum bench-backup: export PYTHONPATH := .collections
+bench bench-answers bench-fleet bench-vacuum bench-backup: export PYTHONPATH := .collections
 
 bench: ## the button side by side with kubectl and kubernetes.core, against the lab; writes docs/benchmarks.md
 	python -m tests.benchmarks rollback --write
+
+bench-answers: ## how long health and the refusal of bad input take, against the lab
+	python -m tests.benchmarks answers --write
 
 bench-fleet: ## the restart of 100 services beside kubectl, and a namespace full of foreign pods; brings up its own lab
 	python -m tests.benchmarks fleet --write

@@ -17,9 +17,9 @@ from tests.integration.harness.pressing import CHECKOUT
 PAGE = CHECKOUT / "docs" / "benchmarks.md"
 INTRODUCTION = """# Benchmarks
 
-Made by `./dev bench` against the lab, by `./dev bench-vacuum` and `./dev bench-backup` with servers of their own from
-the lab's binaries, and by `./dev bench-fleet` against a lab of simulated nodes. Every contender runs once per round, in
-turn; what counts are the ratios within one run, since seconds depend on the machine.
+Made by `./dev bench` and `./dev bench-answers` against the lab, by `./dev bench-vacuum` and `./dev bench-backup` with
+servers of their own from the lab's binaries, and by `./dev bench-fleet` against a lab of simulated nodes. Every
+contender runs once per round, in turn; what counts are the ratios within one run, since seconds depend on the machine.
 """
 Goal = tuple[str, str, bool]  # what is wanted, the figure, whether it is reached
 
