@@ -15,7 +15,7 @@ description:
   - What stood before is kept in an annotation of the same object, in the same patch. It comes back with
     O(state=returned), or once O(for_minutes) are over with O(state=expired).
   - Before more pods are asked for, admission and quotas are. Fewer pods than the CPU in use needs are refused; with an
-    autoscaler that is its own business.
+    autoscaler that is its own business, and what stood before comes back all the same, with a warning.
   - Waits until the pods are ready, or until the first fatal reason. Where pods got ready they stay; where not one more
     did, what stood before is put back.
   - In check mode everything is checked and planned, and nothing is written.
@@ -28,7 +28,8 @@ extends_documentation_fragment:
 options:
   state:
     description:
-      - V(present) gives it O(replicas); V(returned) ends its overrides, V(expired) those that are due.
+      - V(present) gives it O(replicas); V(returned) ends its overrides, V(expired) those that are due. A DaemonSet has
+        none, and passes.
     type: str
     choices: [present, returned, expired]
     default: present

@@ -184,9 +184,13 @@ def test_connections_that_would_not_fit(ground: Ground, lab: Lab) -> None:
 
 def test_a_database_that_cannot_be_asked_is_a_word_of_caution(ground: Ground) -> None:
     api = ground.service(["v1.2.0"], database_port=1)
-    planned = ground.press("restart", api, options=["--check"], key="INC-1")
-    assert planned.rc == 0, planned.output
-    assert "its connections: " in planned.closing()
+    for settings, words in (
+        ({}, "its connections: "),
+        ({"database_host": ""}, "unknown, the inventory has no database"),
+    ):
+        planned = ground.press("restart", api.having(**settings), options=["--check"], key="INC-1")
+        assert planned.rc == 0, planned.output
+        assert words in planned.closing()
 
 
 def _unhurried(manifest: Manifest) -> None:

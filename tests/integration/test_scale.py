@@ -50,6 +50,11 @@ def request(cpu: str) -> Callable[[Manifest], None]:
     return change
 
 
+def unmeasured(manifest: Manifest) -> None:
+    """A manifest whose pods request no CPU to measure its use by."""
+    container(manifest["spec"]["template"]).pop("resources")
+
+
 def quota(api: Service, **hard: str) -> None:
     """A quota in the service's namespace, counted."""
     cluster = api.workload.cluster
@@ -86,7 +91,7 @@ def test_up_and_back_and_each_a_second_time(service: Services, press: Press, aud
     assert not done(again)["changed"]
     assert override(api.workload) == kept
 
-    down = press("scale", api, state="returned", force="true")
+    down = press("scale", api, state="returned")
     assert down.rc == 0, down.output
     assert api.workload.live["spec"]["replicas"] == 1
     assert len(api.workload.pods) == 1
@@ -98,8 +103,12 @@ def test_up_and_back_and_each_a_second_time(service: Services, press: Press, aud
 
 
 def test_the_first_old_values_come_back_when_they_are_due(service: Services, press: Press) -> None:
-    """A run that vanishes after its write has lost nothing; what is not due stays, what is due returns."""
-    api = service(["v1.2.1"], lock_duration_seconds=3)
+    """A run that vanishes after its write has lost nothing; what is not due stays; what is due returns with its
+    schedule, though what the load needs is not known, and whatever becomes of the group's others.
+    """
+    api = service(["v1.2.1"], lock_duration_seconds=3, change=unmeasured)
+    gone = service(["v1.2.1"], "a-gone", replicas=0, wait=False, workload_name="nobody")
+    daemon = service(["v1.2.1"], "a-daemon", kind="DaemonSet", wait=False)
     running = press.start("scale", api, replicas=2, for_minutes=60)
     running.until("replicas 1 -> 2 is written")
     running.vanish()
@@ -123,9 +132,12 @@ def test_the_first_old_values_come_back_when_they_are_due(service: Services, pre
 
     text = api.workload.live["metadata"]["annotations"][OVERRIDE]
     api.workload.patch({"metadata": {"annotations": {OVERRIDE: overdue(text)}}})
-    due = press("scale", api, state="expired", force="true")
-    assert due.rc == 0, due.output
-    assert "replicas 3 -> 1; 1 of 1 ready" in due.closing()
+    due = press("scale", gone, daemon, api, state="expired", environment={"ANSIBLE_FORKS": "1"})
+    assert "pass: Set Deployment api: replicas 3 -> 1; 1 of 1 ready" in due.closing("api")
+    assert "api goes down to 1 as it stood before, though what its load needs is not known" in due.output
+    assert "pass: a-daemon has no override that is due" in due.closing("a-daemon")
+    assert "fail: " in due.closing("a-gone")
+    assert due.rc != 0
     assert override(api.workload) == {}
 
 
@@ -133,7 +145,7 @@ def test_what_the_load_needs_is_not_taken_away_unless_forced(service: Services, 
     """By its requests two pods of the one are busy; the other's requests say that one would do."""
     busy = service(["v1.2.1"], "busy", replicas=2, change=request("1m"))
     idle = service(["v1.2.1"], "idle", replicas=2, change=request("100m"))
-    mute = service(["v1.2.1"], "mute", replicas=2, change=lambda m: container(m["spec"]["template"]).pop("resources"))
+    mute = service(["v1.2.1"], "mute", replicas=2, change=unmeasured)
     cluster = busy.workload.cluster
 
     def settled() -> bool:
@@ -184,6 +196,9 @@ def test_connections_that_the_database_has_no_room_for(service: Services, press:
     assert planned.rc == 0, planned.output
     assert "its connections:" in planned.closing()
     assert press("scale", api.having(database_pool_size=0), replicas=2).results("database_info") == []
+    unasked = press("scale", api.having(database_host=""), replicas=3, options=["--check"])
+    assert unasked.rc == 0, unasked.output
+    assert "its connections: unknown, the inventory has no database_host" in unasked.closing()
 
 
 def test_some_more_are_better_than_none_and_none_are_put_back(ground: Ground, cluster: Cluster, tmp_path: Path) -> None:

@@ -73,9 +73,9 @@ def needed_for(used_cores: float, spec: Object) -> int | None:
     return math.ceil(Decimal(str(used_cores)) / request) if request else None
 
 
-def too_few(name: str, goal: int, needed: int | None, measured: str, forced: bool) -> tuple[list[Fault], list[str]]:
-    """The fault, or when forced the warning, of fewer pods than the load needs; C(measured) are the figures, or why
-    there are none.
+def too_few(name: str, goal: int, needed: int | None, measured: str, allowed: str) -> tuple[list[Fault], list[str]]:
+    """The fault, or where C(allowed) says why it goes down all the same the warning, of fewer pods than the load needs;
+    C(measured) are the figures, or why there are none.
     """
     if needed is not None and needed <= goal:
         return [], []
@@ -84,8 +84,8 @@ def too_few(name: str, goal: int, needed: int | None, measured: str, forced: boo
         if needed is not None
         else f"what its load needs is not known: {measured}"
     )
-    if forced:
-        return [], [f"{name} goes down to {goal} by force, though {why}."]
+    if allowed:
+        return [], [f"{name} goes down to {goal} {allowed}, though {why}."]
     reason = "load_too_high" if needed is not None else "load_unknown"
     other = f"Give -e replicas={needed} or more" if needed is not None else "Look at its load"
     return [Fault(reason, f"{name} is not scaled down to {goal}: {why}.", f"{other}, or -e force=true to go on.")], []

@@ -77,7 +77,7 @@ def of(entry: Object) -> Override | None:
         known = set(FIELDS.get(entry["kind"], ())) >= {*found.old, *found.new}
     except (AttributeError, KeyError, TypeError, ValueError):
         return None
-    return found if known and all(isinstance(text, str) for text in texts) else None
+    return found if found.new and known and all(isinstance(text, str) for text in texts) else None
 
 
 def returned(entry: Object, override: Override) -> Settings:

@@ -81,7 +81,7 @@ def _survey(session: Session, asked: Wish) -> tuple[Scene, Plan, list[str]]:
         planned = _planned(session, asked, scene)
         warnings = list(planned.warnings)
         if session.params["prechecks"]:
-            faults, told = _objections(session, scene, planned)
+            faults, told = _objections(session, asked, scene, planned)
             warnings += told
             if faults:
                 raise OperatorError(faults)
@@ -99,7 +99,7 @@ def _planned(session: Session, asked: Wish, scene: Scene) -> Plan:
     return scaling.plan(scene.workload, scene.found, asked, session.cluster.now, author)
 
 
-def _objections(session: Session, scene: Scene, planned: Plan) -> tuple[list[Fault], list[str]]:
+def _objections(session: Session, asked: Wish, scene: Scene, planned: Plan) -> tuple[list[Fault], list[str]]:
     """What stands against the plan beside the plan itself: rights, room for more pods, load on fewer."""
     namespace, _kind, name = session.workload
     kinds = {step.entry["kind"] for step in planned.steps if step.entry is not scene.workload}
@@ -115,7 +115,8 @@ def _objections(session: Session, scene: Scene, planned: Plan) -> tuple[list[Fau
     goal = scaling.removes(scene.workload, planned)
     if goal is not None:
         needed, measured = _load(session, scene)
-        refused, told = capacity.too_few(name, goal, needed, measured, session.params["force"])
+        allowed = scaling.regardless(asked, session.params["force"])
+        refused, told = capacity.too_few(name, goal, needed, measured, allowed)
         faults, warnings = faults + refused, warnings + told
     return faults, warnings
 

@@ -101,7 +101,7 @@ def wish(params: Mapping[str, Any]) -> tuple[Wish, list[Fault]]:
     """The wish in the operator's words, with every fault of these."""
     faults = []
     state, name = params["state"], params["name"]
-    if params["kind"] == "DaemonSet":
+    if params["kind"] == "DaemonSet" and state == "present":  # to return, it has nothing
         faults.append(
             Fault(
                 "daemonset",
@@ -164,6 +164,11 @@ def removes(workload: Object, planned: Plan) -> int | None:
     if not planned.changed or not planned.exact or not goal or goal >= rollout.desired_replicas(workload):
         return None
     return goal
+
+
+def regardless(asked: Wish, forced: bool) -> str:
+    """Why pods are taken away whatever the load, empty where they are not: a return was promised with its override."""
+    return "by force" if forced else "" if asked.state == "present" else "as it stood before"
 
 
 def _given(value: Any) -> str | None:

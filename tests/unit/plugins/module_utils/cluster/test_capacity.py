@@ -102,20 +102,25 @@ def test_without_a_request_that_is_not_known() -> None:
 
 
 @pytest.mark.parametrize(
-    ("needed", "forced", "reason", "warned"),
+    ("needed", "allowed", "reason", "warning"),
     [
-        (2, False, "", False),
-        (3, False, "", False),
-        (4, False, "load_too_high", False),
-        (None, False, "load_unknown", False),
-        (4, True, "", True),
-        (None, True, "", True),
+        (2, "", "", []),
+        (3, "", "", []),
+        (4, "", "load_too_high", []),
+        (None, "", "load_unknown", []),
+        (4, "by force", "", ["api goes down to 3 by force, though the load needs 4 pods (figures)."]),
+        (
+            None,
+            "as it stood before",
+            "",
+            ["api goes down to 3 as it stood before, though what its load needs is not known: figures."],
+        ),
     ],
 )
-def test_fewer_pods_than_the_load_needs(needed: int | None, forced: bool, reason: str, warned: bool) -> None:
-    faults, warnings = capacity.too_few("api", 3, needed, "figures", forced)
+def test_fewer_pods_than_the_load_needs(needed: int | None, allowed: str, reason: str, warning: list[str]) -> None:
+    faults, warnings = capacity.too_few("api", 3, needed, "figures", allowed)
     assert [fault.reason for fault in faults] == ([reason] if reason else [])
-    assert bool(warnings) is warned
+    assert warnings == warning
     if needed == 4 and faults:
         assert str(faults[0]) == (
             "api is not scaled down to 3: the load needs 4 pods (figures). "

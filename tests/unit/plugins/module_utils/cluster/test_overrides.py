@@ -63,6 +63,7 @@ def test_it_survives_its_annotation() -> None:
         '{"old": 3, "new": {}, "since": ""}',
         '{"old": {}, "new": {}, "since": "lunch"}',
         '{"old": {}, "new": {}, "since": "2026-11-22T11:00:00"}',
+        '{"old": {}, "new": {}, "since": "2026-11-22T11:00:00+00:00"}',
         '{"old": {}, "new": {}, "since": 5}',
         '{"old": {"paused": true}, "new": {}, "since": "2026-11-22T11:00:00+00:00"}',
     ],

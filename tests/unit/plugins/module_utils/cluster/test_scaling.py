@@ -131,6 +131,8 @@ def asked(**given: Any) -> dict[str, Any]:
         ({"state": "expired", "replicas": None}, []),
         ({"state": "returned", "replicas": None, "for_minutes": "5"}, ["wish_ambiguous"]),
         ({"kind": "DaemonSet", "replicas": "x"}, ["daemonset", "replicas_invalid"]),
+        ({"kind": "DaemonSet", "replicas": None, "state": "expired"}, []),
+        ({"kind": "DaemonSet", "replicas": None, "state": "returned"}, []),
     ],
 )
 def test_the_words_are_judged_all_at_once(given: dict[str, Any], reasons: list[str]) -> None:
@@ -384,6 +386,25 @@ def test_one_that_never_scales_down_is_told() -> None:
 def test_pods_that_the_button_itself_takes_away(present: int, goal: int, removed: int | None) -> None:
     world = World(present)
     assert scaling.removes(world.workload, world.plan(replicas=goal, confirm="api")) == removed
+
+
+@pytest.mark.parametrize(
+    ("state", "forced", "why"),
+    [
+        ("present", False, ""),
+        ("present", True, "by force"),
+        ("returned", False, "as it stood before"),
+        ("expired", False, "as it stood before"),
+    ],
+)
+def test_what_stood_before_comes_back_whatever_the_load(state: str, forced: bool, why: str) -> None:
+    assert scaling.regardless(Wish(state), forced) == why
+
+
+def test_a_daemon_set_has_nothing_that_is_due() -> None:
+    daemon = {"kind": "DaemonSet", "metadata": {"name": "agent"}, "spec": {"template": TEMPLATE}}
+    planned = scaling.plan(daemon, Found(), Wish("expired"), NOON, ADA)
+    assert (planned.changed, planned.goal) == (False, None)
 
 
 def test_how_many_pods_are_added() -> None:
