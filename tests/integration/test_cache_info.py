@@ -149,4 +149,4 @@ def test_what_never_answers_ends_with_the_timeout() -> None:
         result = ask(MODULE, **options, unreachable="unknown")
         took = time.monotonic() - began
     assert result["verdict"]["evidence"] == {"reason": "silent"}
-    assert 0.4 < took < 5
+    assert 0.4 < took < 30

@@ -300,7 +300,7 @@ def test_what_never_answers_ends_with_the_connect_timeout() -> None:
         took = time.monotonic() - began
     assert result["verdict"]["evidence"] == {"reason": "silent"}
     assert "nothing came within 0.5 s" in result["verdict"]["reason"]
-    assert 0.4 < took < 5
+    assert 0.4 < took < 30
 
 
 def test_a_server_that_falls_silent_later_ends_with_the_statement_timeout(scratch: Scratch) -> None:

@@ -142,12 +142,20 @@ def test_an_autoscaler_without_metrics(ground: Ground) -> None:
     assert "api requests no CPU" in reason
 
 
+def endpoints(service: Service) -> list[str]:
+    """The addresses that the EndpointSlices of its Service hold, which follow the selector."""
+    path = f"/apis/discovery.k8s.io/v1/namespaces/{service.namespace}/endpointslices"
+    selected = {"labelSelector": "kubernetes.io/service-name=api"}
+    slices = service.workload.cluster.request("GET", path, query=selected)["items"]
+    return [address for each in slices for ready in each.get("endpoints") or [] for address in ready["addresses"]]
+
+
 def test_a_service_that_selects_nothing(service: Services, press: Press) -> None:
     found = service(["v1.2.1"])
     api = found.having(kubernetes_service_name="api")
     assert said(press("health", api), "service")[0] == "pass"
     patched(api, "Service", "api", {"spec": {"selector": {"app": "nobody"}}})
-    time.sleep(1)  # the endpoints follow
+    found.workload.cluster.until(lambda: not endpoints(api), lambda: f"the endpoints stay: {endpoints(api)}")
     pressed = press("health", api)
     assert pressed.rc == 2
     assert said(pressed, "service") == ("fail", "Service api selects app=nobody, which is 0 of 1 pod")
