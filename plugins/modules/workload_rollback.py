@@ -36,6 +36,11 @@ options:
       - Go on although the revision that is left brought a newer database migration along.
     type: bool
     default: false
+  container:
+    description:
+      - The container whose image holds the database's migrations, for RV(schema). Without it the default container,
+        which C(kubectl.kubernetes.io/default-container) names, or the only one.
+    type: str
   deadline_seconds:
     description:
       - How long the rollout may take, and after a failure the return again.
@@ -107,6 +112,20 @@ plan:
       description: Sentences.
       type: list
       elements: str
+schema:
+  description: What to ask about the database's schema before code goes back.
+  returned: when a plan was possible
+  type: dict
+  contains:
+    asked:
+      description: Whether the image of any container changes, init containers aside.
+      type: bool
+    image:
+      description: The target's image of O(container), empty where it is not clear which that is.
+      type: str
+    unknown:
+      description: Why it is not clear, in one sentence.
+      type: str
 revisions:
   description: All revisions as M(linkops.runbooks.workload_info) lists them.
   returned: always, once the workload was read
@@ -218,6 +237,7 @@ MODULE = Module(
         "revision": {"type": "str"},
         "image": {"type": "str"},
         "allow_schema_mismatch": {"type": "bool", "default": False},
+        "container": {"type": "str"},
         "deadline_seconds": {"type": "int", "default": 300},
         "crash_restarts": {"type": "int", "default": 2},
         "source_served": {"type": "bool"},

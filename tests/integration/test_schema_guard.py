@@ -15,13 +15,16 @@ from tests.integration.harness.prisma import Migrated, migrated
 from tests.integration.harness.services import container
 
 OLD, NEW = "servicelink/api:v1.0.0", "servicelink/api:v1.1.0"
+WAITING = "servicelink/api:v1.2.0"
 BROUGHT = "20250302100000_quotes_and_assignments"
 
 
 @pytest.fixture(scope="module")
 def scene(lab: Lab, shared: Ground) -> Iterator[Migrated]:
-    """A service that went from v1.0.0 to v1.1.0, and its database with it."""
+    """A service that went from v1.0.0 to v1.1.0, and its database with it; before each start waits another image."""
     with migrated(lab, shared) as made:
+        waiting = {"name": "await-database", "image": WAITING, "command": ["node", "-e", "0"]}
+        made.service.edit(lambda template: template["spec"].update(initContainers=[waiting]))
         made.service.deploy(NEW)
         made.service.workload.wait_ready()
         made.prisma("deploy")
@@ -36,15 +39,15 @@ def runs(scene: Migrated) -> str:
 
 def test_what_the_old_image_does_not_know_is_refused_and_what_cannot_be_asked_is_said(scene: Migrated) -> None:
     guarded = scene.service.having(migration_directory="prisma/migrations")
-    refused = scene.ground.press("rollback", guarded, revision=1)
+    refused = scene.ground.press("rollback", guarded, revision=2)
     assert refused.rc != 0
     assert f"The database has {BROUGHT}, which {OLD} does not know" in refused.failure(), refused.output
     assert "-e allow_schema_mismatch=true" in refused.failure()
     assert runs(scene) == NEW
-    planned = scene.ground.press("rollback", guarded, revision=1, options=("--check",))
+    planned = scene.ground.press("rollback", guarded, revision=2, options=("--check",))
     assert planned.rc == 0, planned.output
     assert "Whether the schema fits is unknown: no ready pod runs" in planned.closing()
-    silent = scene.ground.press("rollback", guarded.having(database_port=1), revision=1)
+    silent = scene.ground.press("rollback", guarded.having(database_port=1), revision=2)
     assert "Whether the schema fits is unknown: " in silent.closing(), silent.output
     assert runs(scene) == OLD
     scene.service.deploy(NEW)

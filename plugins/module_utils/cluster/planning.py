@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from ..errors import Fault, OperatorError
-from . import fingerprint, marks, overrides, ownership, revisions, rollout
+from . import fingerprint, jobs, marks, overrides, ownership, revisions, rollout
 from .revisions import Revision
 
 # What kubectl's undo leaves as it stands on the Deployment, and our override; all others come back with the target
@@ -156,6 +156,23 @@ def choose(known: Sequence[Revision], wish: Wish, name: str) -> tuple[Revision |
         f"No revision of {name} is marked good, so none is chosen for you. There are: {listed}.",
         "Name one: -e revision=NUMBER.",
     )
+
+
+def schema_question(left: Mapping[str, Any], target: Revision, container: str) -> dict[str, Any]:
+    """What a rollback asks about the schema: whether it changes code at all, and the image whose migrations count.
+
+    It is that of the named container, else of the default or the only one; C(unknown) says why there is none.
+    """
+    asked: dict[str, Any] = {
+        "asked": revisions.serving_images(left) != revisions.serving_images(target.template),
+        "image": "",
+        "unknown": "",
+    }
+    try:
+        chosen = jobs.chosen(target.template, container, f"revision {target.number}")
+    except OperatorError as fault:
+        return {**asked, "unknown": str(fault.faults[0])}
+    return {**asked, "image": chosen["image"]}
 
 
 def wish_fault(wish: Wish) -> Fault | None:

@@ -80,10 +80,13 @@ class Revision:
 
 def images(template: Object) -> dict[str, str]:
     """Image by container name of a pod template."""
-    spec = template.get("spec") or {}
-    return {
-        c["name"]: c.get("image", "") for c in [*(spec.get("initContainers") or []), *(spec.get("containers") or [])]
-    }
+    prepares = (template.get("spec") or {}).get("initContainers") or []
+    return {**{c["name"]: c.get("image", "") for c in prepares}, **serving_images(template)}
+
+
+def serving_images(template: Object) -> dict[str, str]:
+    """Image by container name of a pod template, without those that only prepare its pods."""
+    return {c["name"]: c.get("image", "") for c in (template.get("spec") or {}).get("containers") or []}
 
 
 def bare_template(template: Object) -> dict[str, Any]:

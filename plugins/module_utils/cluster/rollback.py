@@ -25,7 +25,7 @@ def rollback(call: Call) -> dict[str, Any]:
         found, planned, prints = _survey(session, wish)
         if params["prechecks"]:
             _show(call, found, planned)
-        result = _described(found, planned, prints)
+        result = _described(found, planned, prints, params["container"] or "")
         if call.check_mode:
             return {**result, "changed": planned.changed, "msg": _intention(planned)}
         call.journal.note("plan", **result["plan"])
@@ -64,19 +64,20 @@ def _show(call: Call, found: Snapshot, planned: Plan) -> None:
         call.warn(sentence)
 
 
-def _described(found: Snapshot, planned: Plan, prints: Fingerprints) -> dict[str, Any]:
+def _described(found: Snapshot, planned: Plan, prints: Fingerprints, container: str) -> dict[str, Any]:
     source, target = planned.source, planned.target
-    metadata = found.workload["metadata"]
+    metadata, template = found.workload["metadata"], found.workload["spec"]["template"]
     return {
         "changed": False,
         "plan": {
             "from_revision": source.number if source else None,
-            "from_images": source.images if source else revisions.images(found.workload["spec"]["template"]),
+            "from_images": source.images if source else revisions.images(template),
             "to_revision": target.number,
             "to_images": target.images,
             "change_cause": target.change_cause,
             "warnings": planned.warnings,
         },
+        "schema": planning.schema_question(template, target, container),
         "revisions": [revision.as_result() for revision in found.revisions],
         "from_name": source.name if source else "",
         "to_name": target.name,
@@ -87,7 +88,7 @@ def _described(found: Snapshot, planned: Plan, prints: Fingerprints) -> dict[str
         "diff": {
             "before_header": f"{metadata['name']} revision {source.number if source else 'unknown'}",
             "after_header": f"{metadata['name']} revision {target.number}",
-            "before": redact(revisions.bare_template(found.workload["spec"]["template"])),
+            "before": redact(revisions.bare_template(template)),
             "after": redact(target.template),
         },
     }

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -308,3 +309,57 @@ def test_the_reply_to_a_second_conflict_names_the_writer() -> None:
 
 def test_what_undo_skips_holds_last_applied() -> None:
     assert ownership.LAST_APPLIED in planning.SKIPPED_ANNOTATIONS
+
+
+def containers(*named: tuple[str, str], default: str = "", prepared: str = "wait:1") -> dict[str, Any]:
+    """A pod template with an init container in front."""
+    return {
+        "metadata": {"annotations": {"kubectl.kubernetes.io/default-container": default}} if default else {},
+        "spec": {
+            "initContainers": [{"name": "wait", "image": prepared}],
+            "containers": [{"name": name, "image": image} for name, image in named],
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("left", "target", "container", "asked", "image", "unknown"),
+    [
+        pytest.param(
+            containers(("api", "api:2")), containers(("api", "api:1")), "", True, "api:1", "", id="never the init one"
+        ),
+        pytest.param(
+            containers(("api", "api:1"), prepared="wait:2"), containers(("api", "api:1")), "", False, "api:1", "",
+            id="another init container alone is no other code",
+        ),
+        pytest.param(
+            containers(("proxy", "proxy:1"), ("api", "api:2")),
+            containers(("proxy", "proxy:1"), ("api", "api:1"), default="api"),
+            "", True, "api:1", "", id="the default one",
+        ),
+        pytest.param(
+            containers(("proxy", "proxy:2"), ("api", "api:1")), containers(("proxy", "proxy:1"), ("api", "api:1")),
+            "api", True, "api:1", "", id="any change of code asks",
+        ),
+        pytest.param(
+            containers(("proxy", "proxy:1"), ("api", "api:2")), containers(("proxy", "proxy:1"), ("api", "api:1")),
+            "", True, "", "revision 4 has several containers; it has proxy, api.", id="several and none named",
+        ),
+        pytest.param(
+            containers(("api", "api:2")), containers(("server", "api:1")), "api", True, "",
+            "revision 4 has no container api; it has server.", id="a container that had another name",
+        ),
+        pytest.param(
+            containers(("api", "api:2")), containers(("api", "api:1")), "wait", True, "",
+            "revision 4 has no container wait; it has api.", id="an init container is not meant",
+        ),
+    ],
+)  # fmt: skip
+def test_the_image_whose_migrations_count(
+    left: Any, target: Any, container: str, asked: bool, image: str, unknown: str
+) -> None:
+    revision = replace(scene("deployment").numbered(4), template=target)
+    question = planning.schema_question(left, revision, container)
+    assert (question["asked"], question["image"]) == (asked, image)
+    assert question["unknown"].startswith(unknown)
+    assert bool(question["unknown"]) == bool(unknown)
