@@ -12,11 +12,12 @@ it until the deadline of the operation, because what was begun must be seen thro
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import re
 import threading
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,7 @@ from urllib.parse import urlencode
 from ..deadline import Deadline
 from ..errors import Fault, OperatorError
 from ..redaction import redact_text
-from . import executing, forwarding, paths
+from . import executing, forwarding, paths, written
 
 try:
     import urllib3
@@ -55,6 +56,7 @@ class ApiFault(OperatorError):
         super().__init__(fault)
         self.status = status
         self.message = message
+        self.tries = 1  # of the same request; an earlier one may have been carried out, and its answer lost
         self.headers = headers or {}  # kubernetes.utils.retry looks for Retry-After here
 
 
@@ -83,6 +85,13 @@ class Cluster:
     def persist(self, deadline: Deadline) -> None:
         """From now on (the first write) retry transient faults until the deadline."""
         self._persist = deadline
+
+    def hurried(self, seconds: float, meanwhile: Callable[[], None]) -> Cluster:
+        """The same API server for reads that must not hold up what follows, such as evidence of a failure.
+
+        All of them together take so many seconds, none is tried again, and C(meanwhile) is called before each.
+        """
+        return Hurried(self._api, self.name, seconds, meanwhile)
 
     def get(self, path: str, **query: str) -> dict[str, Any]:
         """Read one object or a list."""
@@ -113,8 +122,19 @@ class Cluster:
         self._checked(self._once("POST", path, body=body), "POST", path)
 
     def patch(self, path: str, body: Any, content_type: str = JSON_PATCH, **query: str) -> dict[str, Any]:
-        """Patch an object; preconditions stand in the patch."""
-        return self._json("PATCH", path, body=body, query=query, content_type=content_type)
+        """Patch an object; preconditions stand in the patch.
+
+        A conflict with what an earlier try of the same patch wrote is none.
+        """
+        try:
+            return self._json("PATCH", path, body=body, query=query, content_type=content_type)
+        except ApiFault as fault:
+            if fault.status != 409 or fault.tries == 1 or content_type != JSON_PATCH:
+                raise
+            now = self.get(path)
+            if not written.says(now, body):
+                raise
+            return now
 
     def delete(self, path: str, uid: str, **options: str) -> dict[str, Any]:
         """Delete the object of exactly this uid; C(options) may hold propagationPolicy."""
@@ -209,11 +229,17 @@ class Cluster:
 
     def _request(self, method: str, path: str, **request: Any) -> Any:
         patience = Deadline(FIRST_SECONDS)
+        tries = itertools.count(1)
 
         def attempt() -> Any:
             seconds = READ_SECONDS if self._persist else round(max(patience.remaining, LEAST_SECONDS), 1)
             timeout = urllib3.Timeout(connect=min(CONNECT_SECONDS, seconds), read=seconds)
-            return self._checked(self._once(method, path, **{"timeout": timeout, **request}), method, path)
+            number = next(tries)
+            try:
+                return self._checked(self._once(method, path, **{"timeout": timeout, **request}), method, path)
+            except ApiFault as fault:
+                fault.tries = number
+                raise
 
         if self._persist is None:
             return on_error(
@@ -285,6 +311,25 @@ class Cluster:
         message = _message(answer.data if isinstance(answer.data, bytes) else answer.read())
         fault = _explain(answer.status, message, method, path, self.name)
         raise ApiFault(answer.status, message, fault, answer.headers)
+
+
+class Hurried(Cluster):
+    """The API server for reads that must not hold up what follows: C(Cluster.hurried)."""
+
+    def __init__(self, api: ApiClient, name: str, seconds: float, meanwhile: Callable[[], None]) -> None:
+        super().__init__(api, name)
+        self._budget = Deadline(seconds)
+        self._meanwhile = meanwhile
+
+    def _request(self, method: str, path: str, **request: Any) -> Any:
+        self._meanwhile()
+        if self._budget.expired:
+            raise Unreachable(
+                Fault("out_of_time", f"{self.name} was not asked: the {self._budget.seconds:.0f} s for this are over.")
+            )
+        seconds = max(min(self._budget.remaining, FIRST_SECONDS), LEAST_SECONDS)
+        timeout = urllib3.Timeout(connect=min(CONNECT_SECONDS, seconds), read=seconds)
+        return self._checked(self._once(method, path, **{"timeout": timeout, **request}), method, path)
 
 
 def events(answer: Any) -> Iterator[dict[str, Any]]:

@@ -243,6 +243,8 @@ def _take_over(cluster: Cluster, namespace: str, lease: Mapping[str, Any], claim
         if fault.status not in (404, 409):
             raise
         now = _get(cluster, namespace, lease["metadata"]["name"])
+        if now is not None and (now.get("spec") or {}).get("holderIdentity") == claim.holder:
+            return True  # by a try whose answer was lost
         if claim.fleet and (now is None or claim.behind(now)):
             return False
         raise OperatorError(_held(lease, now)) from fault

@@ -273,3 +273,46 @@ def test_create_once_takes_a_refusal_for_an_answer() -> None:
         cluster(pool).create_once("/evict", {})
     assert fault.value.status == 429
     assert len(pool.asked) == 1
+
+
+WRITE = [
+    {"op": "replace", "path": "/metadata/resourceVersion", "value": "7"},
+    {"op": "replace", "path": "/spec/replicas", "value": 3},
+]
+
+
+@pytest.mark.parametrize(
+    ("before", "replicas", "ours"),
+    [
+        pytest.param([(504, status("late", 504))], 3, True, id="our own, whose answer was lost"),
+        pytest.param([(504, status("late", 504))], 5, False, id="somebody wrote something else"),
+        pytest.param([], 3, False, id="somebody wrote the same before"),
+    ],
+)
+def test_a_conflict_with_our_own_write_is_none(before: list[Answer], replicas: int, ours: bool) -> None:
+    now = {"metadata": {"resourceVersion": "8"}, "spec": {"replicas": replicas}}
+    mine = cluster(Pool(*before, (409, status("modified", 409)), (200, now)))
+    mine.persist(Deadline(3600))
+    if ours:
+        assert mine.patch("/api/v1/x", WRITE) == now
+        return
+    with pytest.raises(ApiFault) as fault:
+        mine.patch("/api/v1/x", WRITE)
+    assert fault.value.status == 409
+
+
+def test_hurried_reads_share_their_time_and_are_not_tried_again() -> None:
+    pool = Pool((500, status("no route to host", 500)), (200, {}))
+    mine = cluster(pool)
+    mine.persist(Deadline(3600))
+    renewed: list[str] = []
+    hurried = mine.hurried(3600, lambda: renewed.append("renewed"))
+    with pytest.raises(ApiFault):
+        hurried.text("/log")
+    assert hurried.get("/api/v1/x") == {}
+    assert renewed == ["renewed"] * 2
+    late = mine.hurried(0, lambda: None)
+    with pytest.raises(Unreachable) as fault:
+        late.text("/log")
+    assert fault.value.reason == "out_of_time"
+    assert len(pool.asked) == 2

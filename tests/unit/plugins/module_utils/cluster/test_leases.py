@@ -158,6 +158,21 @@ def test_the_same_run_takes_its_own_again() -> None:
     assert take(cluster, "api") == []
 
 
+def test_a_lease_that_was_taken_by_a_try_whose_answer_was_lost_is_ours() -> None:
+    cluster = Leases()
+    take(cluster, "api", claim=OTHER)
+    leases.release(cluster, NAMESPACE, ["api"], OTHER.holder)
+    patched = cluster.patch
+
+    def twice(path: str, body: list[dict[str, Any]]) -> dict[str, Any]:
+        patched(path, body)
+        return patched(path, body)
+
+    cluster.patch = twice  # type: ignore[method-assign]
+    take(cluster, "api")
+    assert cluster.holder("api") == CLAIM.holder
+
+
 def test_a_living_holder_is_named_at_once(clock: Clock) -> None:
     cluster = Leases()
     take(cluster, "api", claim=OTHER)
