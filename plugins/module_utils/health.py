@@ -110,7 +110,7 @@ def _pods(session: Session) -> list[str]:
 
 
 def _evidence(session: Session) -> list[str]:
-    return rolling.keep_evidence(session, snapshot.read(session.cluster, *session.workload))
+    return rolling.keep_evidence(session, snapshot.read(session.cluster, *session.workload))[0]
 
 
 def look(session: Session, pods: list[str]) -> Checkup:

@@ -18,7 +18,7 @@ from typing import Any, Literal
 from ..deadline import Deadline
 from ..errors import OperatorError
 from ..verdict import Verdict
-from . import budgets, evidence, paths, planning, revisions, rolling, snapshot
+from . import budgets, paths, planning, revisions, rolling, snapshot
 from .client import TRANSIENT_STATUSES, ApiFault, Unreachable
 from .diagnosis import Finding
 from .feed import Change, Feed
@@ -235,12 +235,8 @@ def _outcome(
     if done:
         return {**result, "verdict": Verdict("pass", ended.detail).as_result(), "msg": f"Restarted: {ended.detail}."}
     at_hand = Snapshot(state.workload, found.history, list(state.pods.values()), found.revisions)
-    result["evidence"] = rolling.keep_evidence(session, at_hand)
-    told = f"The restart stopped after {len(tries.evicted)} of {len(planned.due)} evictions: {ended.detail}."
-    if ended.finding:
-        secrets = evidence.confidences(session.cluster, state.workload)
-        words = evidence.last_words(session.cluster, session.params["namespace"], ended.finding, secrets)
-        told += f' Its last words: "{words}".' if words else ""
+    result["evidence"], words = rolling.keep_evidence(session, at_hand, ended.finding)
+    told = f"The restart stopped after {len(tries.evicted)} of {len(planned.due)} evictions: {ended.detail}.{words}"
     ready = len(result["ready_pods"])
     told += f" State left: {ready} of {len(state.alive)} pods ready, {len(state.due())} not restarted."
     return {**result, "failed": True, "msg": told, "verdict": Verdict("fail", told).as_result()}

@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 from ..errors import OperatorError
 from ..redaction import redact, redact_manifest, redact_text
-from . import diagnosis, fingerprint, paths
+from . import diagnosis, fingerprint, paths, revisions
 from .client import Cluster
 
 LOG_LINES = 200
@@ -55,7 +55,7 @@ def collect(
     secrets: Iterable[str] = (),
 ) -> dict[str, str]:
     """Files of a bundle by name. What cannot be read is a sentence in its place: evidence must not fail a run."""
-    listed = list(pods)[:MOST_PODS]
+    listed = sorted(pods, key=_worth_reading_later)[:MOST_PODS]
     namespace = after["metadata"]["namespace"]
     bundle = {
         "workload-before.json": _dump(redact_manifest(before)),
@@ -115,6 +115,11 @@ def last_warning(cluster: Cluster, entry: Mapping[str, Any]) -> str:
         return f"its events cannot be read ({fault.faults[0].message})"
     newest = max(found, key=lambda event: str(event.get("lastTimestamp") or event.get("eventTime")), default=None)
     return redact_text(f"{newest.get('reason')}: {newest.get('message')}") if newest else ""
+
+
+def _worth_reading_later(pod: Mapping[str, Any]) -> tuple[bool, bool]:
+    """Pods that fail come first, then those that serve; one on its way out may be on a node that does not answer."""
+    return bool(pod["metadata"].get("deletionTimestamp")), revisions.pod_is_ready(pod)
 
 
 def _events(cluster: Cluster, namespace: str, uids: set[str]) -> str:

@@ -21,7 +21,7 @@ def info(call: Call) -> dict[str, Any]:
         if fault := snapshot.check_cluster(cluster, params["cluster_uid"]):
             call.warn(str(fault))
         found = snapshot.read(cluster, *session.workload)
-        kept = rolling.keep_evidence(session, found) if params["evidence"] else []
+        kept = rolling.keep_evidence(session, found)[0] if params["evidence"] else []
     state = rollout.judge(found.workload)
     findings = [str(each) for pod in found.pods for each in diagnosis.diagnose(pod, params["crash_restarts"])]
     return {

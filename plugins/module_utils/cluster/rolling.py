@@ -7,8 +7,9 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from ..errors import Fault, OperatorError
 from ..verdict import Verdict
 from . import evidence, marks, paths, planning, revisions, snapshot
 from .client import MERGE_PATCH, ApiFault
+from .diagnosis import Finding
 from .planning import Change, Plan, Wish
 from .revisions import Revision
 from .rights import Needed, right
@@ -28,6 +30,8 @@ from .watching import RolloutWatch, Watched, watch
 MADE_SECONDS = 0.1
 # Status updates move the resourceVersion too; only a change of the spec counts as somebody else's.
 WRITE_ATTEMPTS = 5
+#: For all reads of evidence: a pod on a dead node answers none of them, and the way back waits.
+EVIDENCE_SECONDS = 10.0
 
 Replan = Callable[[Snapshot], Change]
 
@@ -109,13 +113,9 @@ def see_through(
     outcome = _outcome(move, watched)
     if watched.state == "done":
         return outcome
-    secrets = evidence.confidences(session.cluster, found.workload, watched.workload)
-    outcome["evidence"] = _keep_evidence(session, found.workload, watched.workload, watched.pods, secrets)
-    told = f"The rollout of revision {move.target.number} failed: {watched.detail}."
-    if watched.finding:
-        namespace = watched.workload["metadata"]["namespace"]
-        words = evidence.last_words(session.cluster, namespace, watched.finding, secrets)
-        told += f' Its last words: "{words}".' if words else ""
+    latest = dataclasses.replace(found, workload=watched.workload, pods=watched.pods)
+    outcome["evidence"], words = keep_evidence(session, latest, watched.finding, found.workload)
+    told = f"The rollout of revision {move.target.number} failed: {watched.detail}.{words}"
     forbidden = _stays(move, watched, served)
     left = f"{told} {forbidden} State left: {_state(watched)}."
     back = {"msg": left} if forbidden else _return(session, move, told, undo)
@@ -123,10 +123,27 @@ def see_through(
     return {**outcome, **back, "failed": True, "verdict": verdict.as_result()}
 
 
-def keep_evidence(session: Session, found: Snapshot) -> list[str]:
-    """Keep the evidence of a version that rolled out and fails; returns the names of the files."""
-    secrets = evidence.confidences(session.cluster, found.workload)
-    return _keep_evidence(session, found.workload, found.workload, found.pods, secrets)
+def keep_evidence(
+    session: Session, found: Snapshot, finding: Finding | None = None, before: dict[str, Any] | None = None
+) -> tuple[list[str], str]:
+    """Keep the evidence of a version that fails: the names of the files, and the last words of the finding's container.
+
+    C(before) is the workload as it was before the change. The reads share C(EVIDENCE_SECONDS), since the return waits
+    for them, and the Leases are renewed meanwhile.
+    """
+
+    def renew() -> None:
+        with contextlib.suppress(OperatorError):  # a lost lock is told before the next write
+            session.held.renew_if_due()
+
+    cluster = session.cluster.hurried(EVIDENCE_SECONDS, renew)
+    before = before or found.workload
+    secrets = evidence.confidences(cluster, before, found.workload)
+    words = evidence.last_words(cluster, session.params["namespace"], finding, secrets) if finding else ""
+    bundle = evidence.collect(cluster, before, found.workload, found.pods, secrets)
+    for name, content in bundle.items():
+        session.call.journal.attach(name, content)
+    return sorted(bundle), f' Its last words: "{words}".' if words else ""
 
 
 def _moved(
@@ -239,6 +256,7 @@ def _return(session: Session, move: Move, told: str, undo: Callable[[], None] | 
     namespace, kind, name = session.workload
     session.call.say(f"returning to revision {source.number}, which was serving")
     deadline = Deadline(session.params["deadline_seconds"])
+    session.cluster.persist(deadline)
     try:
         if undo:
             undo()
@@ -260,19 +278,6 @@ def _return(session: Session, move: Move, told: str, undo: Callable[[], None] | 
         return {"returned": True, "msg": f"{told} It was returned to {again}."}
     why = f"{watched.detail}. State left: {_state(watched)}"
     return {"returned": False, "msg": f"{told} The return to revision {source.number} failed too: {why}."}
-
-
-def _keep_evidence(
-    session: Session,
-    before: Mapping[str, Any],
-    after: Mapping[str, Any],
-    pods: Iterable[Mapping[str, Any]],
-    secrets: Iterable[str],
-) -> list[str]:
-    bundle = evidence.collect(session.cluster, before, after, pods, secrets)
-    for name, content in bundle.items():
-        session.call.journal.attach(name, content)
-    return sorted(bundle)
 
 
 def _outcome(move: Move, watched: Watched) -> dict[str, Any]:

@@ -19,7 +19,6 @@ from . import (
     capacity,
     creation,
     diagnosis,
-    evidence,
     metrics,
     overrides,
     paths,
@@ -185,12 +184,8 @@ def _carry_out(session: Session, asked: Wish, scene: Scene, planned: Plan) -> di
         told = f"{_moves(done)}; then {watched.detail}, so how many get ready is not watched any more."
         return {**outcome, "msg": told, "verdict": Verdict("unknown", told).as_result()}
     latest = dataclasses.replace(scene.snapshot, workload=watched.workload, pods=watched.pods)
-    outcome["evidence"] = rolling.keep_evidence(session, latest)
-    told = f"{session.params['name']} did not get its {planned.goal} pods: {watched.detail}."
-    if watched.finding:
-        secrets = evidence.confidences(session.cluster, watched.workload)
-        words = evidence.last_words(session.cluster, session.params["namespace"], watched.finding, secrets)
-        told += f' Its last words: "{words}".' if words else ""
+    outcome["evidence"], words = rolling.keep_evidence(session, latest, watched.finding)
+    told = f"{session.params['name']} did not get its {planned.goal} pods: {watched.detail}.{words}"
     if len(ready) <= before and done and planned.goal > before:
         returned, back = _put_back(session, done)
         outcome["returned"] = returned
