@@ -15,8 +15,9 @@ from ..errors import Fault, OperatorError
 from ..verdict import Status, Verdict
 from . import migrations, scripts
 from .connection import Ask, Database
+from .effects import Thing
 from .migrations import Holder, Migration, Row, Source
-from .scripts import Script, Thing
+from .scripts import Script
 from .session import DatabaseSession, opened
 
 TABLE = "_prisma_migrations"
@@ -193,7 +194,7 @@ def history(database: Database, ask: Ask, schema: str) -> list[Row]:
 
 
 def _catalogue(ask: Ask, read: Mapping[str, Script]) -> dict[Thing, bool]:
-    things = {thing for script in read.values() for thing in script.effects}
+    things = {thing for script in read.values() for thing in (*script.effects, *script.vague)}
     if not things:
         return {}
     names, parts = sorted({each.name for each in things}), sorted({each.part for each in things})

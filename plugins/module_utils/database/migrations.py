@@ -20,7 +20,8 @@ from typing import Any, Literal
 
 from ..redaction import redact_text
 from ..wording import counted, duration
-from .scripts import Script, Thing, standing
+from .effects import Thing
+from .scripts import Script, standing
 
 #: The key of Prisma's advisory lock (prisma/prisma-engines: flavour/postgres.rs).
 LOCK = 72707369
@@ -219,14 +220,16 @@ def remaining(script: Script | None, catalogue: Mapping[Thing, bool], schema: st
         return Left("nothing", "it failed within its one transaction, which left nothing behind")
     done, missing = (tuple(each) for each in standing(script, catalogue, schema))
     how = "" if script.atomic else f"it holds {', '.join((*script.control, *script.alone))}, so it may end half done: "
-    if not script.effects:
-        return Left("unknown", f"{how}nothing in the catalogue tells whether it ran")
+    if not done and not missing:
+        whole = "it ran whole or not at all, and " if script.atomic else how
+        reason = f" ({script.unseen})" if script.unseen else ""
+        return Left("unknown", f"{whole}nothing in the catalogue tells whether it ran{reason}")
     if done and missing and script.atomic:
         why = "it runs in one transaction and not all that it makes is there, so what is there stood before it"
         return Left("nothing", why, done, missing)
     if done and missing:
         return Left("some", f"{how}a part of what it makes is there", done, missing)
-    blind = f", but {', '.join(script.unseen)} cannot be seen" if script.unseen else ""
+    blind = f", but {script.unseen}" if script.unseen else ""
     if done:
         if error:
             why = f"{how}all that it makes is there, yet an error was logged that is not the server's ({error})"

@@ -15,48 +15,49 @@ import importlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
+
+from . import effects
+from .effects import Thing
 
 #: Statements that change what is in tables, or what this does not look up: no catalogue tells whether they ran.
 _SILENT = frozenset({"SelectStmt", "VariableSetStmt", "VariableShowStmt", "CommentStmt", "LockStmt", "CheckPointStmt"})
 _ALONE = frozenset(
     {"CreatedbStmt", "DropdbStmt", "AlterSystemStmt", "CreateTableSpaceStmt", "DropTableSpaceStmt", "AlterDatabaseStmt"}
 )
+#: What may remove objects that it does not name, so that of what is made after it nothing is known.
+_SWEEPING = ("DoStmt", "CallStmt", "DropOwnedStmt")
 _COMMITS = re.compile(r"\b(?:COMMIT|ROLLBACK)\b", re.IGNORECASE)
-
-
-class Thing(NamedTuple):
-    """An object of the catalogue. C(schema) is empty where the script leaves it to the search path."""
-
-    kind: str
-    schema: str
-    name: str
-    part: str = ""
-
-    def __str__(self) -> str:
-        whole = f"{self.schema}.{self.name}" if self.schema else self.name
-        return f"{self.kind} {whole}.{self.part}" if self.part else f"{self.kind} {whole}"
 
 
 @dataclass(frozen=True)
 class Script:
     """What is known of a script.
 
-    C(effects) say which objects are there (true) or not (false) once it has run; C(unseen) are commands of which no
-    catalogue tells whether they ran; C(control) is transaction control, C(alone) what runs in no transaction. Where
-    C(unread) says why the script could not be parsed, all else is empty.
+    C(effects) say which objects are there (true) or not (false) once it has run and were otherwise before; C(vague)
+    are objects that may look the same before and after it, C(silent) commands of which no catalogue tells whether they
+    ran; C(control) is transaction control, C(alone) what runs in no transaction; C(tables) are the relations that it
+    names. Where C(unread) says why the script could not be parsed, all else is empty.
     """
 
     effects: Mapping[Thing, bool]
-    unseen: tuple[str, ...] = ()
+    vague: tuple[Thing, ...] = ()
+    silent: tuple[str, ...] = ()
     control: tuple[str, ...] = ()
     alone: tuple[str, ...] = ()
+    tables: frozenset[Thing] = frozenset()
     unread: str = ""
 
     @property
     def atomic(self) -> bool:
         """Whether it leaves all or nothing."""
         return not (self.unread or self.control or self.alone)
+
+    @property
+    def unseen(self) -> str:
+        """What of it no catalogue tells, in words; empty where all can be seen."""
+        said = [*self.silent, *(f"the change of {thing}" for thing in self.vague)]
+        return f"{', '.join(said)} cannot be seen" if said else ""
 
 
 def read(text: str) -> Script:
@@ -70,23 +71,42 @@ def read(text: str) -> Script:
         statements = [raw.stmt for raw in pglast.parse_sql(text)]
     except pglast.parser.ParseError as fault:
         return Script({}, unread=f"it is no SQL that PostgreSQL's parser reads ({str(fault).splitlines()[0]})")
-    effects: dict[Thing, bool] = {}
-    unseen, control, alone = [], [], []
+    told: list[effects.Effect] = []
+    tables: set[Thing] = set()
+    silent, control, alone = [], [], []
+    swept = False
     for each in statements:
         command = _command(each)
         if isinstance(each, ast.TransactionStmt):
             control.append(command)
         elif word := _runs_alone(each, command):
             alone.append(word)
-        found = list(_effects(each))
-        for thing, present in found:
-            effects.pop(thing, None)  # the last word counts, in its place
-            effects[thing] = present
-            if thing.kind == "relation" and not present:  # what it had went with it
-                effects = {old: there for old, there in effects.items() if old.part == "" or old[1:3] != thing[1:3]}
+        found = [effect._replace(sure=effect.sure and not swept) for effect in effects.of(each)]
+        told += found
         if not found and not isinstance(each, ast.TransactionStmt) and type(each).__name__ not in _SILENT:
-            unseen.append(command)
-    return Script(effects, _once(unseen), _once(control), _once(alone))
+            silent.append(command)
+        nodes = list(_nodes(each, ast.Node))
+        tables |= {effects.relation(node) for node in nodes if isinstance(node, ast.RangeVar)}
+        tables |= {effect.thing for effect in found if isinstance(each, ast.DropStmt)}
+        swept = swept or type(each).__name__ in _SWEEPING or any(map(_cascades, nodes))
+    seen, vague = effects.decisive(told)
+    return Script(seen, vague, _once(silent), _once(control), _once(alone), frozenset(tables))
+
+
+def _nodes(statement: Any, kind: type) -> Iterator[Any]:
+    """All nodes of a statement's tree."""
+    waiting = [statement]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, tuple):
+            waiting += each
+        elif isinstance(each, kind):
+            yield each
+            waiting += [getattr(each, name) for name in each]  # type: ignore[attr-defined]
+
+
+def _cascades(node: Any) -> bool:
+    return getattr(getattr(node, "behavior", None), "name", "") == "DROP_CASCADE"
 
 
 def standing(script: Script, catalogue: Mapping[Thing, bool], schema: str) -> tuple[list[Thing], list[Thing]]:
@@ -96,16 +116,13 @@ def standing(script: Script, catalogue: Mapping[Thing, bool], schema: str) -> tu
     """
     done, missing = [], []
     for thing, present in script.effects.items():
-        valid = catalogue.get(thing if thing.kind in ("extension", "schema") else _qualified(thing, schema))
+        valid = catalogue.get(thing.within(schema))
         if (valid is not None) == present:
             done.append(thing)
         if (valid is True) != present:
             missing.append(thing)
-    return done, missing
-
-
-def _qualified(thing: Thing, schema: str) -> Thing:
-    return thing._replace(schema=thing.schema or schema)
+    left_behind = [thing for thing in script.vague if catalogue.get(thing.within(schema)) is False]
+    return done + left_behind, missing + left_behind
 
 
 def _once(words: Sequence[str]) -> tuple[str, ...]:
@@ -146,92 +163,3 @@ def _runs_alone(statement: Any, command: str) -> str:
     if name == "DoStmt" and any(_COMMITS.search(str(getattr(each.arg, "sval", ""))) for each in statement.args):
         return "DO with COMMIT"
     return ""
-
-
-def _effects(statement: Any) -> Iterator[tuple[Thing, bool]]:
-    reader = _READERS.get(type(statement).__name__)
-    if reader:
-        yield from reader(statement)
-
-
-def _relation(kind: str, relation: Any, part: str = "") -> Thing:
-    return Thing(kind, str(relation.schemaname or ""), str(relation.relname), part)
-
-
-def _named(kind: str, names: Sequence[Any], part: str = "") -> Thing:
-    words = [str(each.sval) for each in names]
-    return Thing(kind, words[-2] if len(words) > 1 else "", words[-1], part)
-
-
-def _altered(statement: Any) -> Iterator[tuple[Thing, bool]]:
-    for each in statement.cmds:
-        kind = each.subtype.name
-        if kind == "AT_AddColumn":
-            yield _relation("column", statement.relation, str(each.def_.colname)), True
-        elif kind == "AT_DropColumn":
-            yield _relation("column", statement.relation, str(each.name)), False
-        elif kind == "AT_AddConstraint" and each.def_.conname:
-            yield _relation("constraint", statement.relation, str(each.def_.conname)), True
-        elif kind == "AT_DropConstraint":
-            yield _relation("constraint", statement.relation, str(each.name)), False
-
-
-_DROPPED = {
-    "OBJECT_TABLE": "relation", "OBJECT_INDEX": "relation", "OBJECT_VIEW": "relation", "OBJECT_MATVIEW": "relation",
-    "OBJECT_SEQUENCE": "relation", "OBJECT_TYPE": "type", "OBJECT_EXTENSION": "extension", "OBJECT_SCHEMA": "schema",
-}  # fmt: skip
-
-
-def _gone(statement: Any) -> Iterator[tuple[Thing, bool]]:
-    kind = _DROPPED.get(statement.removeType.name)
-    for each in statement.objects if kind else ():
-        if isinstance(each, tuple):
-            yield _named(str(kind), each), False
-        elif hasattr(each, "names"):
-            yield _named(str(kind), each.names), False
-        else:
-            yield Thing(str(kind), "", str(each.sval)), False
-
-
-_RENAMED = {"OBJECT_COLUMN": "column", "OBJECT_TABCONSTRAINT": "constraint"}
-
-
-def _renamed(statement: Any) -> Iterator[tuple[Thing, bool]]:
-    kind = statement.renameType.name
-    if statement.relation is not None and kind in _RENAMED:
-        yield _relation(_RENAMED[kind], statement.relation, str(statement.subname)), False
-        yield _relation(_RENAMED[kind], statement.relation, str(statement.newname)), True
-    elif statement.relation is not None and kind in _DROPPED:
-        old = _relation("relation", statement.relation)
-        yield from ((old, False), (old._replace(name=str(statement.newname)), True))
-    elif kind == "OBJECT_TYPE":
-        old = _named("type", statement.object)
-        yield from ((old, False), (old._replace(name=str(statement.newname)), True))
-
-
-def _enumerated(statement: Any) -> Iterator[tuple[Thing, bool]]:
-    if statement.oldVal:
-        yield _named("value", statement.typeName, str(statement.oldVal)), False
-    yield _named("value", statement.typeName, str(statement.newVal)), True
-
-
-def _indexed(statement: Any) -> Iterator[tuple[Thing, bool]]:
-    if statement.idxname:
-        yield Thing("relation", str(statement.relation.schemaname or ""), str(statement.idxname)), True
-
-
-_READERS = {
-    "CreateStmt": lambda s: [(_relation("relation", s.relation), True)],
-    "CreateTableAsStmt": lambda s: [(_relation("relation", s.into.rel), True)],
-    "CreateSeqStmt": lambda s: [(_relation("relation", s.sequence), True)],
-    "ViewStmt": lambda s: [] if s.replace else [(_relation("relation", s.view), True)],
-    "IndexStmt": _indexed,
-    "CreateEnumStmt": lambda s: [(_named("type", s.typeName), True)],
-    "CompositeTypeStmt": lambda s: [(_relation("type", s.typevar), True)],
-    "AlterEnumStmt": _enumerated,
-    "CreateExtensionStmt": lambda s: [(Thing("extension", "", str(s.extname)), True)],
-    "CreateSchemaStmt": lambda s: [(Thing("schema", "", str(s.schemaname)), True)] if s.schemaname else [],
-    "AlterTableStmt": _altered,
-    "DropStmt": _gone,
-    "RenameStmt": _renamed,
-}

@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.linkops.runbooks.plugins.module_utils.database import migrations, scripts
+from ansible_collections.linkops.runbooks.plugins.module_utils.database import migrations, scripts, undoing
+from ansible_collections.linkops.runbooks.plugins.module_utils.database.effects import Thing
 from ansible_collections.linkops.runbooks.plugins.module_utils.database.migrations import (
     Holder,
     Migration,
     Row,
     Source,
 )
-from ansible_collections.linkops.runbooks.plugins.module_utils.database.scripts import Thing
 
 NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
 NAME = "20261122_quote"
@@ -157,6 +157,35 @@ def test_data_before_the_failure_beside_objects_that_are_not_there() -> None:
     found = one(row(script, logs="ERROR: x"), script=script)
     assert found.left is not None
     assert found.left.remains == "unknown"
+
+
+@pytest.mark.parametrize("frame", ["{}", "BEGIN; {}; COMMIT"])
+@pytest.mark.parametrize(
+    "script",
+    [
+        'ALTER TABLE "Quote" DROP COLUMN x, ADD COLUMN x INTEGER',
+        'ALTER TABLE "Quote" DROP CONSTRAINT f; ALTER TABLE "Quote" ADD CONSTRAINT f CHECK (x > 0)',
+        'DROP INDEX i; CREATE UNIQUE INDEX i ON "Quote"(x)',
+        "CREATE TYPE r_new AS ENUM ('A'); ALTER TYPE r RENAME TO r_old; ALTER TYPE r_new RENAME TO r; DROP TYPE r_old",
+    ],
+)
+def test_an_interrupted_one_that_makes_what_it_removed_is_neither_done_nor_undone(script: str, frame: str) -> None:
+    script = frame.format(script)
+    things = (TABLE, INDEX, Thing("column", "public", "Quote", "x"), Thing("constraint", "public", "Quote", "f"))
+    found = one(row(script), script=script, there=(*things, Thing("type", "public", "r")))
+    assert found.left is not None
+    assert (found.state, found.left.remains) == ("failed", "unknown")
+    assert "the change of" in found.left.why
+    assert [bool(undoing.unresolvable(found, NAME, each, "")) for each in ("applied", "rolled_back")] == [True, True]
+
+
+def test_another_effect_tells_of_a_script_that_runs_whole_or_not_at_all() -> None:
+    script = 'ALTER TABLE "Quote" DROP COLUMN x, ADD COLUMN x int; CREATE TABLE "Bid" ()'
+    column, bid = Thing("column", "public", "Quote", "x"), Thing("relation", "public", "Bid")
+    for there, remains in (((column,), "nothing"), ((column, bid), "all")):
+        left = one(row(script), script=script, there=there).left
+        assert left is not None
+        assert left.remains == remains
 
 
 def test_a_failed_one_that_the_image_does_not_have() -> None:

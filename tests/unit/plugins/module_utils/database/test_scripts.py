@@ -8,7 +8,8 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.linkops.runbooks.plugins.module_utils.database import scripts
-from ansible_collections.linkops.runbooks.plugins.module_utils.database.scripts import Thing, read, standing
+from ansible_collections.linkops.runbooks.plugins.module_utils.database.effects import Thing
+from ansible_collections.linkops.runbooks.plugins.module_utils.database.scripts import read, standing
 
 QUOTE = Thing("relation", "", "Quote")
 
@@ -44,9 +45,76 @@ def test_effects(text: str, effects: dict[Thing, bool]) -> None:
     assert not found.unseen
 
 
-def test_the_last_word_counts() -> None:
-    found = read('CREATE TABLE "Quote" (id int); ALTER TABLE "Quote" ADD COLUMN x int; DROP TABLE "Quote"')
-    assert found.effects == {QUOTE: False}
+ENUM_SWAP = """
+    CREATE TYPE r_new AS ENUM ('A');
+    ALTER TABLE t ALTER COLUMN r TYPE r_new USING (r::text::r_new);
+    ALTER TYPE r RENAME TO r_old;
+    ALTER TYPE r_new RENAME TO r;
+    DROP TYPE r_old;
+"""
+COLUMN, FOREIGN, INDEX = (
+    Thing("column", "", "Job", "x"),
+    Thing("constraint", "", "Job", "f"),
+    Thing("relation", "", "i"),
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "effects"),
+    [
+        ('ALTER TABLE "Job" DROP COLUMN x, ADD COLUMN x INTEGER', {}),
+        ('ALTER TABLE "Job" DROP COLUMN x, ADD COLUMN y INTEGER', {COLUMN: False, COLUMN._replace(part="y"): True}),
+        ('ALTER TABLE t DROP CONSTRAINT f; ALTER TABLE t ADD CONSTRAINT f FOREIGN KEY (x) REFERENCES u', {}),
+        ('DROP INDEX i; CREATE UNIQUE INDEX i ON "Job"(x)', {}),
+        ('DROP INDEX public.i; CREATE UNIQUE INDEX i ON "Job"(x)', {}),
+        (ENUM_SWAP, {}),
+        ('DROP VIEW i; CREATE OR REPLACE VIEW i AS SELECT 1', {}),
+        ('CREATE TABLE "Job" (x int); ALTER TABLE "Job" ADD COLUMN x int; DROP TABLE "Job"', {}),
+        # what goes unnamed with something else
+        ('ALTER TABLE "Job" DROP COLUMN x, ADD COLUMN x int; CREATE INDEX i ON "Job"(x)', {}),
+        ('ALTER TABLE "Job" DROP CONSTRAINT i; CREATE UNIQUE INDEX i ON "Job"(x)', {FOREIGN._replace(part="i"): False}),
+        ('DROP TABLE "Job"; CREATE TABLE "Job" (); ALTER TABLE "Job" ADD COLUMN x int; CREATE INDEX i ON "Job"(x)', {}),
+        ('DROP TABLE a CASCADE; ALTER TABLE "Job" ADD CONSTRAINT f CHECK (x > 0)', {Thing("relation", "", "a"): False}),
+        ('DO $$ BEGIN PERFORM 1; END $$; CREATE INDEX i ON "Job"(x)', {}),
+        # what may have stood before, or is gone with its session
+        ('ALTER TABLE "Job" ADD COLUMN IF NOT EXISTS x int', {}),
+        ('ALTER TABLE "Job" DROP COLUMN IF EXISTS x', {}),
+        ('ALTER TABLE "Job" DROP CONSTRAINT IF EXISTS f', {}),
+        ('ALTER TABLE IF EXISTS "Job" RENAME TO "Offer"', {}),
+        ('CREATE TABLE IF NOT EXISTS "Job" (x int); CREATE INDEX IF NOT EXISTS i ON "Job"(x)', {}),
+        ("CREATE EXTENSION IF NOT EXISTS vector; CREATE SCHEMA IF NOT EXISTS app", {}),
+        ("ALTER TYPE r ADD VALUE IF NOT EXISTS 'B'; CREATE SEQUENCE IF NOT EXISTS s", {}),
+        ('DROP TABLE IF EXISTS "Job"; DROP TYPE IF EXISTS r', {}),
+        ("CREATE TEMP TABLE t (x int)", {}),
+    ],
+)  # fmt: skip
+def test_what_may_look_the_same_before_and_after_tells_nothing(text: str, effects: dict[Thing, bool]) -> None:
+    found = read(text)
+    assert found.effects == effects
+
+
+def test_an_index_that_stayed_invalid_tells_even_where_its_name_does_not() -> None:
+    script = read('CREATE INDEX CONCURRENTLY IF NOT EXISTS i ON "Job"(x)')
+    there = INDEX._replace(schema="public")
+    assert standing(script, {there: True}, "public") == ([], [])
+    assert standing(script, {there: False}, "public") == ([INDEX], [INDEX])
+
+
+@pytest.mark.parametrize(
+    ("text", "tables"),
+    [
+        ('ALTER TABLE "Job" ALTER COLUMN x TYPE bigint', {("", "Job")}),
+        ('ALTER TABLE app."Job" ALTER COLUMN x SET NOT NULL', {("app", "Job")}),
+        ('CREATE INDEX i ON app."Job"(x)', {("app", "Job")}),
+        ('UPDATE "Job" SET x = 1 FROM app."User" u WHERE u.id = "Job".id', {("", "Job"), ("app", "User")}),
+        ('DELETE FROM "Job"; TRUNCATE "User"; INSERT INTO "Bid" SELECT * FROM "Old"',
+         {("", "Job"), ("", "User"), ("", "Bid"), ("", "Old")}),
+        ('ALTER TABLE "Job" ADD CONSTRAINT f FOREIGN KEY (x) REFERENCES "User"', {("", "Job"), ("", "User")}),
+        ('DROP TABLE "Job"; DROP INDEX app.i', {("", "Job"), ("app", "i")}),
+    ],
+)  # fmt: skip
+def test_the_tables_that_a_script_names(text: str, tables: set[tuple[str, str]]) -> None:
+    assert {(each.schema, each.name) for each in read(text).tables} == tables
 
 
 @pytest.mark.parametrize(
@@ -87,7 +155,7 @@ def test_a_commit_in_a_comment_or_a_text_is_none() -> None:
 
 
 def test_data_is_not_seen() -> None:
-    assert read("INSERT INTO t VALUES (1); UPDATE t SET a = 1").unseen == ("INSERT", "UPDATE")
+    assert read("INSERT INTO t VALUES (1); UPDATE t SET a = 1").unseen == "INSERT, UPDATE cannot be seen"
 
 
 def test_what_is_no_sql_is_not_read() -> None:

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.linkops.runbooks.plugins.module_utils.database.effects import Thing
 from ansible_collections.linkops.runbooks.plugins.module_utils.database.migrations import Left, Migration, Row
-from ansible_collections.linkops.runbooks.plugins.module_utils.database.scripts import Thing
 from ansible_collections.linkops.runbooks.plugins.module_utils.database.undoing import (
     is_resolved,
     unresolvable,
