@@ -95,7 +95,7 @@ def test_up_to_the_limit_failures_do_not_hold_up_the_rest(shared: Ground, second
 
 
 def test_a_button_that_only_reads_asks_all(shared: Ground, second_fails: list[Service]) -> None:
-    pressed = shared.press("health", *second_fails, batch=2)
+    pressed = shared.press("health", *second_fails, environment={"ANSIBLE_FORKS": "1"})
     assert pressed.rc != 0
     assert verdicts(pressed).keys() == set(NAMES)
     assert verdicts(pressed)["api-b"] == "fail"
@@ -123,6 +123,7 @@ def test_an_inventory_that_is_incomplete_for_one_service_fails_that_one(shared: 
         ({"batch": "0"}, ["batch=0 is not understood"]),
         ({"batch": "1,many"}, ["batch=1,many is not understood"]),
         ({"failure_limit": "-1"}, ["failure_limit=-1 is not understood"]),
+        ({"batch": "1"}, ["With batch=1 the run would end at the first batch whose services all fail", "-f NUMBER"]),
         ({"batch": "5.5", "failure_limit": "none"}, ["batch=5.5 is not understood", "failure_limit=none is not"]),
     ],
 )
