@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.integration.harness.ground import Ground
+from tests.integration.harness.postgres import Server
 from tests.integration.harness.pressing import Pressed
 from tests.integration.harness.services import Service
 
@@ -100,6 +103,22 @@ def test_a_button_that_only_reads_asks_all(shared: Ground, second_fails: list[Se
     assert verdicts(pressed).keys() == set(NAMES)
     assert verdicts(pressed)["api-b"] == "fail"
     assert "not started" not in verdicts(pressed).values()
+
+
+def test_connections_of_services_that_act_side_by_side_add_up(
+    shared: Ground, fleet: list[Service], postgres: Server, tmp_path: Path
+) -> None:
+    """The server has room for those of one of them; whose plan came first may pass."""
+    settings = {"database_pool_size": 40, **postgres.database("shop").inventory(tmp_path), "restart_key": "one"}
+    few = [each.having(**settings) for each in fleet[:2]]
+    pressed = shared.press("restart", *few)
+    refused = [name for name, verdict in verdicts(pressed).items() if verdict == "fail"]
+    assert refused, pressed.output
+    said = pressed.closing(refused[0])
+    assert "Other services of this press open up to 40 connections at the same time" in said
+    assert "80 more do not fit" in said
+    apart = shared.press("restart", *few, batch=1)
+    assert apart.rc == 0, apart.output
 
 
 def test_a_plan_of_a_fleet_is_a_table_too(shared: Ground, fleet: list[Service]) -> None:
