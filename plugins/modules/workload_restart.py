@@ -115,7 +115,7 @@ surge_pods:
   returned: when a plan was possible
   type: int
 from_revision:
-  description: The revision that was left.
+  description: The revision that was left, by this run or by one with the same wish that was killed.
   returned: after a write or a watch
   type: int
 to_revision:

@@ -56,6 +56,12 @@ options:
       - Whether the version that is left was serving, as M(linkops.runbooks.service_health) found out. A failed rollout
         is returned only to a version that was. Without it, the readiness of its pods tells.
     type: bool
+  service_passed:
+    description:
+      - Whether the whole service passed before, as M(linkops.runbooks.service_health) found out. It is kept with the
+        change, so that a run which takes up the change of one that was killed knows it, see RV(returnable).
+    type: bool
+    default: false
   evidence_first:
     description:
       - Keep the evidence bundle before anything is written; for a return from a version that rolled out and fails.
@@ -132,7 +138,7 @@ revisions:
   type: list
   elements: dict
 from_revision:
-  description: The revision that was left.
+  description: The revision that was left, by this run or by one with the same wish that was killed.
   returned: after a write or a watch
   type: int
 to_revision:
@@ -204,6 +210,12 @@ returned:
   description: Whether a failed rollout was returned to the revision that was left.
   returned: after a watch
   type: bool
+returnable:
+  description:
+    - Whether the service, should it be worse now, may be returned to RV(from_revision), since it passed with that one,
+      by O(service_passed) of this run or of the one that was killed.
+  returned: after a watch
+  type: bool
 evidence:
   description: Files of the evidence bundle in the run's record.
   returned: after a failed rollout
@@ -241,6 +253,7 @@ MODULE = Module(
         "deadline_seconds": {"type": "int", "default": 300},
         "crash_restarts": {"type": "int", "default": 2},
         "source_served": {"type": "bool"},
+        "service_passed": {"type": "bool", "default": False},
         "evidence_first": {"type": "bool", "default": False},
         "prechecks": {"type": "bool", "default": True},
     },

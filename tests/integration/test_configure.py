@@ -16,6 +16,8 @@ from tests.integration.harness.services import Service, container
 
 pytestmark = pytest.mark.matrix
 
+LOCK_SECONDS = 4  # how long the lock of a killed run counts here
+
 
 def resources(api: Service) -> dict[str, dict[str, str]]:
     """What the workload's container asks for and may take."""
@@ -114,7 +116,7 @@ def test_what_stands_against_it_in_the_cluster_is_said_before_anything_is_writte
 
 
 def test_memory_that_is_too_little_is_refused_and_where_forced_returned(ground: Ground) -> None:
-    api = ground.service(["v1.2.1"], node_port=True)
+    api = ground.service(["v1.2.1"], node_port=True, lock_duration_seconds=LOCK_SECONDS)
     name = api.workload.pods[0]["metadata"]["name"]
     path = f"/apis/metrics.k8s.io/v1beta1/namespaces/{ground.namespace}/pods"
     ground.cluster.until(
@@ -132,6 +134,48 @@ def test_memory_that_is_too_little_is_refused_and_where_forced_returned(ground: 
     assert resources(api)["limits"] == {"memory": "256Mi"}
     assert name in {pod["metadata"]["name"] for pod in api.workload.pods}, "it served all the time"
     assert forced.results("workload_configure")[-1]["evidence"]
+
+    # A run that dies behind its write: the next one finds the template written, and returns it all the same.
+    killed = ground.press.start("configure", api, force="true", **tiny)
+    killed.until("watching the rollout")
+    killed.vanish()
+    assert resources(api)["limits"] == {"memory": "20Mi"}
+    resumed = ground.press("configure", api, force="true", **tiny)
+    assert resumed.rc != 0
+    assert "revision 4 is active already: a run that was not finished left revision 3 for it" in resumed.output
+    assert "It was returned to revision 3, which serves again" in resumed.closing()
+    assert resources(api)["limits"] == {"memory": "256Mi"}
+    assert name in {pod["metadata"]["name"] for pod in api.workload.pods}, "it served all the time"
+
+
+def test_a_service_that_got_worse_is_returned_also_by_the_run_after_a_killed_one(ground: Ground) -> None:
+    """Its pods are ready, and say themselves that they have no database."""
+    api = ground.service(["v1.2.1"], lock_duration_seconds=LOCK_SECONDS)
+    ill = {"variable": "LAB_BEHAVIOUR", "value": "disconnected"}
+    pressed = ground.press("configure", api, **ill)
+    assert pressed.rc != 0
+    assert "fail: Configured container api: LAB_BEHAVIOUR none -> disconnected (revision 2)" in pressed.closing()
+    assert 'database is "disconnected"' in pressed.closing()
+    assert "returned to revision 1" in pressed.closing()
+    assert "LAB_BEHAVIOUR" not in variables(api)
+
+    killed = ground.press.start("configure", api, **ill)
+    killed.until("watching the rollout")
+    killed.vanish()
+    api.workload.wait_ready()
+    resumed = ground.press("configure", api, **ill)
+    assert resumed.rc != 0
+    assert "All of it was configured already" in resumed.closing()
+    assert "returned to revision 3" in resumed.closing()
+    assert "LAB_BEHAVIOUR" not in variables(api)
+
+    # What passed is proved: there is nothing to return to any more.
+    well = {"variable": "LOG_LEVEL", "value": "debug"}
+    proved = ground.press("configure", api, **well)
+    assert proved.rc == 0, proved.output
+    again = ground.press("configure", api, **well)
+    assert again.rc == 0, again.output
+    assert "was not finished" not in again.output
 
 
 def test_variables_reach_users_and_secrets_are_referred_to(ground: Ground) -> None:

@@ -93,14 +93,18 @@ def _annotations(session: Session, revision: Revision, verdict: str) -> dict[str
         return None
     prints = _fingerprints(session, revision) if verdict == "good" else {}
     migration = session.params["migration"] or revision.migration
-    if standing and (standing.verdict, standing.fingerprint, standing.migration) == (verdict, prints, migration):
+    said = (verdict, prints, migration, revision.number)
+    if standing and (standing.verdict, standing.fingerprint, standing.migration, standing.revision) == said:
         return None
     if standing and standing.verdict == verdict == "bad":
         return None
     since = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     run = session.params["run"] or {}
     reason = session.params["reason"] or ""
-    content = Mark("good" if verdict == "good" else "bad", since, prints, migration, str(run.get("id") or ""), reason)
+    content = Mark(
+        "good" if verdict == "good" else "bad", since, prints, migration, str(run.get("id") or ""), reason,
+        revision.number,
+    )  # fmt: skip
     return dict(marks.write(content, revision.certified))
 
 

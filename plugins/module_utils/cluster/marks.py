@@ -21,11 +21,16 @@ PREFIX = "mark.runbooks.linkops.io/"
 MIGRATION = "runbooks.linkops.io/newest-migration"
 #: Revision numbers that a ControllerRevision had before it was renumbered, as revision-history is for ReplicaSets.
 EARLIER_REVISIONS = "runbooks.linkops.io/earlier-revisions"
+#: A change of the template that is not proved yet, see unproved.py; set on the workload.
+UNPROVED = "runbooks.linkops.io/unproved-change"
 
 
 @dataclass(frozen=True)
 class Mark:
-    """C(verdict) good or bad, C(since) in RFC 3339, the config fingerprint and newest migration of that moment."""
+    """C(verdict) good or bad, C(since) in RFC 3339, the config fingerprint and newest migration of that moment.
+
+    C(revision) is the number that the revision had then: under another one it became active anew.
+    """
 
     verdict: Literal["good", "bad"]
     since: str
@@ -33,6 +38,7 @@ class Mark:
     migration: str = ""
     run: str = ""
     reason: str = ""
+    revision: int = 0
 
 
 def is_mark(annotation: str) -> bool:
@@ -47,7 +53,8 @@ def read(annotations: Mapping[str, str], certified: str) -> Mark | None:
         texts = [mark.since, mark.migration, mark.run, mark.reason, *mark.fingerprint, *mark.fingerprint.values()]
     except (AttributeError, KeyError, TypeError, ValueError):
         return None
-    return mark if mark.verdict in ("good", "bad") and all(isinstance(text, str) for text in texts) else None
+    sound = isinstance(mark.revision, int) and all(isinstance(text, str) for text in texts)
+    return mark if mark.verdict in ("good", "bad") and sound else None
 
 
 def write(mark: Mark, certified: str) -> dict[str, str]:

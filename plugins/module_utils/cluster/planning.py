@@ -289,6 +289,6 @@ def _annotations(metadata: Mapping[str, Any], target: Revision) -> dict[str, str
         **{
             name: value
             for name, value in target.annotations.items()
-            if name not in SKIPPED_ANNOTATIONS and not marks.is_mark(name)
+            if name not in SKIPPED_ANNOTATIONS and name != marks.UNPROVED and not marks.is_mark(name)
         },
     }

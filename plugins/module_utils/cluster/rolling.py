@@ -16,7 +16,7 @@ from typing import Any
 from ..deadline import Deadline
 from ..errors import Fault, OperatorError
 from ..verdict import Verdict
-from . import evidence, marks, paths, planning, revisions, snapshot
+from . import evidence, marks, paths, planning, revisions, snapshot, unproved
 from .client import MERGE_PATCH, ApiFault
 from .diagnosis import Finding
 from .planning import Change, Plan, Wish
@@ -38,13 +38,18 @@ Replan = Callable[[Snapshot], Change]
 
 @dataclass(frozen=True)
 class Move:
-    """A change as it was written, or found written: C(made) if it made a revision; C(known) are those there are now."""
+    """A change as it was written, or found written: C(made) if it made a revision; C(known) are those there are now.
+
+    C(resumed) is one that an earlier run wrote and did not prove; C(passed) tells whether the service passed before it.
+    """
 
     source: Revision | None
     target: Revision
     changed: bool
     made: bool
     known: list[Revision]
+    resumed: bool = False
+    passed: bool = False
 
 
 @contextlib.contextmanager
@@ -106,8 +111,11 @@ def see_through(
     M(linkops.runbooks.workload_rollback) documents, C(failed) among them.
     """
     deadline = Deadline(session.params["deadline_seconds"])
-    move, workload = _moved(session, found, planned, replan, deadline)
-    if not move.changed:
+    move, workload = _moved(session, found, planned, replan, deadline, served)
+    if move.resumed and move.source:
+        left = f"a run that was not finished left revision {move.source.number} for it"
+        session.call.say(f"revision {move.target.number} is active already: {left}; it is watched, as if just written")
+    elif not move.changed:
         session.call.say(f"revision {move.target.number} is active already; it is watched all the same")
     watched = _watched(session, move, workload, deadline)
     outcome = _outcome(move, watched)
@@ -147,21 +155,29 @@ def keep_evidence(
 
 
 def _moved(
-    session: Session, found: Snapshot, planned: Change, replan: Replan, deadline: Deadline
+    session: Session, found: Snapshot, planned: Change, replan: Replan, deadline: Deadline, served: bool = False
 ) -> tuple[Move, dict[str, Any]]:
-    """Write what was planned, if anything, and learn which revision it made."""
+    """Write what was planned, if anything, and learn which revision it made; what is left is noted if it C(served)."""
     workload = found.workload
     if planned.changed:
-        found, planned, workload = _write(session, found, planned, replan, deadline)
+        found, planned, workload = _write(session, found, planned, replan, deadline, served)
     target, known = planned.target, found.revisions
     if target is None:
         target, known = _made(session, deadline)
         session.call.say(f"it is revision {target.number} ({target.name})")
-    return Move(planned.source, target, planned.changed, planned.target is None, known), workload
+    if not planned.changed and (begun := unproved.read(workload, known)):
+        return Move(begun.left, target, False, False, known, resumed=True, passed=begun.passed), workload
+    passed = planned.changed and _passed(session)
+    return Move(planned.source, target, planned.changed, planned.target is None, known, passed=passed), workload
+
+
+def _passed(session: Session) -> bool:
+    """Whether the whole service passed before, as far as the caller says."""
+    return bool(session.params.get("service_passed"))
 
 
 def _write(
-    session: Session, found: Snapshot, planned: Change, replan: Replan, deadline: Deadline
+    session: Session, found: Snapshot, planned: Change, replan: Replan, deadline: Deadline, served: bool
 ) -> tuple[Snapshot, Change, dict[str, Any]]:
     """Write the template on exactly the state that was planned on; replan once if the spec moved."""
     namespace, kind, name = session.workload
@@ -169,11 +185,13 @@ def _write(
     for _attempt in range(WRITE_ATTEMPTS):
         session.held.renew()
         session.cluster.persist(deadline)
-        target = planned.target
+        target, patch = planned.target, planned.patch
+        if served:
+            patch = unproved.noted(found.workload, found.revisions, planned, _passed(session))
         try:
             if target:
                 _remember_number(session, target)
-            workload = {**session.cluster.patch(paths.path(kind, namespace, name), planned.patch), "kind": kind}
+            workload = {**session.cluster.patch(paths.path(kind, namespace, name), patch), "kind": kind}
         except ApiFault as fault:
             if fault.status != 409:
                 raise
@@ -237,13 +255,13 @@ def _watched(session: Session, move: Move, workload: dict[str, Any], deadline: D
 
 def _stays(move: Move, watched: Watched, served: bool) -> str:
     """Why a failed rollout is not returned, empty if it is."""
-    if not move.changed:
+    if not move.changed and not move.resumed:
         return "Nothing was written, so there is nothing to return."
     if watched.state == "superseded":
         return "It is somebody else's rollout now, so nothing is returned."
     if move.source is None:
         return "The template it had before belongs to no revision, so there is nothing to return to."
-    if not served:
+    if not served and not move.resumed:
         return f"Revision {move.source.number} was not serving either, so it is not returned to; choose another one."
     return ""
 
@@ -294,6 +312,7 @@ def _outcome(move: Move, watched: Watched) -> dict[str, Any]:
         "from_pods_left": _left(move, watched),
         "active_revision": _number_now(move, watched) if done else move.target.number,
         "returned": False,
+        "returnable": move.passed and move.source is not None,
         "rollout": {
             "state": watched.state,
             "reason": watched.reason,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field
 
 PAUSE = 0.05
 PATIENCE = 5.0
+OPENED = 60.0  # seconds until it must answer at all
 
 
 @dataclass
@@ -27,7 +29,11 @@ class Asked:
 
 @contextlib.contextmanager
 def asking(url: str) -> Iterator[Asked]:
-    """Ask inside the block, each time with a connection of its own, as new users do."""
+    """Ask inside the block, each time with a connection of its own, as new users do; they come once there is an answer.
+
+    A node's port takes connections some time after its Service is there.
+    """
+    _wait_open(url)
     asked, done = Asked(), threading.Event()
 
     def ask() -> None:
@@ -45,3 +51,17 @@ def asking(url: str) -> Iterator[Asked]:
     finally:
         done.set()
         thread.join()
+
+
+def _wait_open(url: str) -> None:
+    end = time.monotonic() + OPENED
+    while True:
+        try:
+            urllib.request.urlopen(url, timeout=PATIENCE).close()
+            return
+        except urllib.error.HTTPError:
+            return
+        except OSError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(PAUSE)

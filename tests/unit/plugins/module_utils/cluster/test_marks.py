@@ -21,7 +21,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(sorted(vars(Mark("good", "")))), inner),
     max_leaves=6,
 )
-MARK = Mark("good", "2026-03-04T09:12:44Z", {"Secret/db": "hmac:0a"}, "20250302_x", "20260304T0912-1a2b3c", "calm")
+MARK = Mark("good", "2026-03-04T09:12:44Z", {"Secret/db": "hmac:0a"}, "20250302_x", "20260304T0912-1a2b3c", "calm", 7)
 
 
 def test_a_mark_is_read_back_as_it_was_written() -> None:
@@ -49,6 +49,7 @@ def test_a_mark_never_counts_under_a_foreign_hash(certified: str, foreign: str) 
         '{"verdict":"good","since":"2026","fingerprint":{"Secret/db":1}}',
         '{"verdict":"good","since":2026}',
         '{"verdict":"good","since":"2026","migration":7}',
+        '{"verdict":"good","since":"2026","revision":"7"}',
     ],
 )
 def test_unreadable_content_is_no_mark(content: str) -> None:
@@ -62,6 +63,7 @@ def test_what_is_read_has_the_types_of_a_mark(content: Any) -> None:
         assert found.verdict in ("good", "bad")
         texts = [found.since, found.migration, found.run, found.reason]
         assert all(isinstance(each, str) for each in [*texts, *found.fingerprint, *found.fingerprint.values()])
+        assert isinstance(found.revision, int)
 
 
 @pytest.mark.parametrize(
