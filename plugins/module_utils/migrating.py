@@ -43,7 +43,7 @@ def revert(call: Call) -> dict[str, Any]:
             return {"changed": False, "msg": said, "database": picture.database}
         faults = undoing.unrevertible(picture.migrations, name, down, params["confirm"] or "")
         if picture.holder:
-            faults.append(Fault("locked", f"Prisma's lock is held by {picture.holder}.", "Wait until it is free."))
+            faults.append(Fault("locked", f"{picture.held}.", "Wait until it is free."))
         if faults or down is None:
             raise OperatorError(faults)
         diff = {"before": f"{name}: applied\n", "after": f"{name}: rolled back\n", "prepared": down}

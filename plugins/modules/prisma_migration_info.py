@@ -115,7 +115,8 @@ unresolved:
   type: list
   elements: str
 lock:
-  description: Prisma's advisory lock, its C(holder) and who is C(waiting), each with age, state and client.
+  description: Prisma's advisory lock, its C(holder) and who is C(waiting), each with age, state and client; ages
+    are none where the role may not see them.
   returned: success
   type: dict
 history:

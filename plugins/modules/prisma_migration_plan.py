@@ -51,15 +51,17 @@ options:
     type: bool
     default: false
   require_lock_timeout:
-    description: Whether the role that migrates must have a lock_timeout, so that nobody waits behind it for long.
+    description:
+      - Whether the role that migrates must have a lock_timeout, so that nobody waits behind it for long.
+      - The options of the URL are asked for it first, then what the role and the database have, then the server.
     type: bool
     default: true
   long_transaction_seconds:
-    description: Transactions that are older are named.
+    description: Transactions that are older are named, with the tables that they hold and the scripts name.
     type: float
     default: 30
   replication_lag_seconds:
-    description: A replica that is further behind forbids to migrate.
+    description: A replica that is further behind forbids to migrate; one that the role may not see is warned of.
     type: float
     default: 60
   accept:

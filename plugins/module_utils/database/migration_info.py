@@ -14,6 +14,7 @@ from ..call import Call
 from ..errors import Fault, OperatorError
 from ..verdict import Status, Verdict
 from . import migrations, scripts
+from .condition import unseen_sessions
 from .connection import Ask, Database
 from .effects import Thing
 from .migrations import Holder, Migration, Row, Source
@@ -31,13 +32,13 @@ SELECT current_database() AS database,
                               AND d.deptype = 'e')) AS tables
 """
 
-#: Who holds Prisma's lock in this database, or waits for it.
+#: Who holds Prisma's lock in this database, or waits for it. Of a session that this role has no right to see the server
+#: tells neither age nor state.
 _HOLDERS = """
 SELECT l.pid, l.granted, coalesce(a.usename, '') AS "user", coalesce(a.application_name, '') AS application,
        coalesce(host(a.client_addr), '') AS client, coalesce(a.state, 'in an unknown state') AS state,
-       coalesce(extract(epoch FROM clock_timestamp() - a.state_change), 0)::float8 AS state_seconds,
-       coalesce(extract(epoch FROM clock_timestamp() - a.backend_start), 0)::float8 AS seconds,
-       coalesce(a.backend_start, clock_timestamp()) AS since
+       extract(epoch FROM clock_timestamp() - a.state_change)::float8 AS state_seconds,
+       extract(epoch FROM clock_timestamp() - a.backend_start)::float8 AS seconds, a.backend_start AS since
 FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
 WHERE l.locktype = 'advisory' AND l.classid = 0 AND l.objid = %(lock)s AND l.objsubid = 1
   AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND l.pid <> pg_backend_pid()
@@ -82,11 +83,21 @@ class Picture:
     tables: int
     scripts: Mapping[str, Script]
     rows: list[Row]
+    schema: str
+    user: str
 
     @property
     def holder(self) -> Holder | None:
         """Who has the lock."""
         return next((each for each in self.holders if each.granted), None)
+
+    @property
+    def held(self) -> str:
+        """Who has the lock, in words; empty where nobody has it."""
+        if not self.holder:
+            return ""
+        blind = unseen_sessions(int(self.holder.since is None), self.user)
+        return "; ".join(filter(None, (f"Prisma's lock is held by {self.holder}", blind)))
 
     def migration(self, name: str) -> Migration | None:
         """The migration of that name."""
@@ -180,7 +191,9 @@ def look(session: DatabaseSession, known: Sequence[Source], target: Mapping[str,
     found = migrations.classify(known, rows, holder, read, catalogue, schema)
     if wrong := _another_database(where["database"], target):
         raise OperatorError(wrong)
-    return Picture(found, holders, where["database"], where["has_table"], where["tables"], read, rows)
+    return Picture(
+        found, holders, where["database"], where["has_table"], where["tables"], read, rows, schema, session.target.user
+    )
 
 
 def history(database: Database, ask: Ask, schema: str) -> list[Row]:
@@ -220,9 +233,9 @@ def judge(picture: Picture, tolerate: Sequence[str]) -> Verdict:
         why = f" {first.left.why[:1].upper()}{first.left.why[1:]}." if first.left else ""
         objects = f" There is {', '.join(map(str, first.left.done))}." if first.left and first.left.done else ""
         return Verdict("fail", f"{said}{error}.{why}{objects} Next: {first.next}".rstrip(" ."))
-    held = f"; Prisma's lock is held by {picture.holder}" if picture.holder else ""
+    said = "; ".join(filter(None, (said, picture.held)))
     if "running" in states:
-        return Verdict("unknown", f"{said}{held}")
+        return Verdict("unknown", said)
     not_tolerated = {"pending", "rolled_back", "edited", "ahead"} - set(tolerate)
     if "pending" in tolerate:
         not_tolerated.discard("rolled_back")
@@ -230,4 +243,4 @@ def judge(picture: Picture, tolerate: Sequence[str]) -> Verdict:
         each.state for each in picture.migrations if each.state != "rolled_back" or each.left is not None
     } & not_tolerated
     status: Status = "fail" if open_ones else "pass"
-    return Verdict(status, f"{said}{held}")
+    return Verdict(status, said)

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,38 +22,59 @@ from .migration_info import Picture, look, refusals, sources
 from .refusals import Refused
 from .session import DatabaseSession, opened
 
+#: What a new session of the role gets by ALTER ROLE and ALTER DATABASE, and what ours got when it began: that is the
+#: server's own value, unless our role has one of its own.
 _LOCK_TIMEOUT = """
-SELECT split_part(each, '=', 2) AS value
-FROM pg_db_role_setting s LEFT JOIN pg_roles r ON r.oid = s.setrole LEFT JOIN pg_database d ON d.oid = s.setdatabase,
-     unnest(s.setconfig) AS each
-WHERE each LIKE 'lock\\_timeout=%%' AND (s.setrole = 0 OR r.rolname = %(role)s)
-  AND (s.setdatabase = 0 OR d.datname = current_database())
-ORDER BY (s.setrole <> 0)::int + (s.setdatabase <> 0)::int DESC, s.setrole DESC LIMIT 1
+WITH standing AS (
+  SELECT r.rolname AS role, 2 * (s.setrole <> 0)::int + (s.setdatabase <> 0)::int AS rank,
+         substr(each, length('lock_timeout=') + 1) AS value
+    FROM pg_db_role_setting s LEFT JOIN pg_roles r ON r.oid = s.setrole
+         LEFT JOIN pg_database d ON d.oid = s.setdatabase, unnest(s.setconfig) AS each
+   WHERE each LIKE 'lock\\_timeout=%%' AND (s.setdatabase = 0 OR d.datname = current_database()))
+SELECT (SELECT value FROM standing WHERE role IS NULL OR role = %(role)s ORDER BY rank DESC LIMIT 1) AS standing,
+       (SELECT reset_val FROM pg_settings WHERE name = 'lock_timeout'
+           AND NOT EXISTS (SELECT FROM standing WHERE role = session_user)) AS session
 """
 
-#: Who has been in a transaction for long, and which of the tables it has a lock on.
+#: The tables that scripts name, those of the indexes that they name, and their partitions.
+_TOUCHED = """
+WITH RECURSIVE touched(oid) AS (
+  SELECT coalesce(i.indrelid, c.oid)
+    FROM unnest(%(schemas)s::text[], %(names)s::text[]) AS named(schema, name)
+    JOIN pg_namespace n ON n.nspname = named.schema
+    JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = named.name
+    LEFT JOIN pg_index i ON i.indexrelid = c.oid
+   UNION
+  SELECT h.inhrelid FROM pg_inherits h JOIN touched t ON t.oid = h.inhparent)
+SELECT oid::bigint AS oid FROM touched
+"""
+
+#: Who has been in a transaction for long, or may have been, and which of the tables it has a lock on.
 _BLOCKERS = """
-SELECT a.pid, a.usename AS "user", a.application_name AS application, a.state,
+SELECT a.pid, a.usename AS "user", a.application_name AS application, a.state, a.backend_type,
        extract(epoch FROM clock_timestamp() - a.xact_start)::float8 AS seconds,
-       array(SELECT DISTINCT c.relname::text FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
-              WHERE l.pid = a.pid AND l.granted AND c.relname = ANY(%(tables)s)) AS tables
+       array(SELECT DISTINCT (CASE WHEN n.nspname = %(schema)s THEN '' ELSE n.nspname || '.' END || c.relname)::text
+               FROM pg_locks l JOIN pg_class c ON c.oid = l.relation JOIN pg_namespace n ON n.oid = c.relnamespace
+              WHERE l.pid = a.pid AND l.granted AND c.oid = ANY(%(tables)s::oid[])) AS tables
 FROM pg_stat_activity a
-WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() AND a.xact_start IS NOT NULL
-  AND a.xact_start < clock_timestamp() - make_interval(secs => %(seconds)s)
+WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()
+  AND (a.xact_start < clock_timestamp() - make_interval(secs => %(seconds)s) OR a.backend_type IS NULL)
 ORDER BY a.xact_start
 """
 
-_REPLICAS = """
-SELECT pg_is_in_recovery() AS standby,
-       coalesce((SELECT max(extract(epoch FROM replay_lag)) FROM pg_stat_replication), 0)::float8 AS lag_seconds
+_SIZE = """
+SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::bigint AS bytes
+FROM pg_class WHERE oid = ANY(%(tables)s::oid[]) AND relkind IN ('r', 'm')
 """
 
-#: The server's clock, and how large the tables are that the migrations touch.
-_AROUND = """
-SELECT extract(epoch FROM clock_timestamp())::float8 AS epoch_seconds,
-       coalesce((SELECT sum(pg_total_relation_size(c.oid)) FROM pg_class c
-                  WHERE c.relname = ANY(%(tables)s) AND c.relkind IN ('r', 'm')), 0)::bigint AS touched_bytes
+#: The server's clock, and its standbys; of those that this role has no right to see it does not tell the state.
+_SERVER = """
+SELECT extract(epoch FROM clock_timestamp())::float8 AS epoch_seconds, pg_is_in_recovery() AS standby,
+       count(*) FILTER (WHERE pid IS NOT NULL AND state IS NULL) AS hidden,
+       coalesce(max(extract(epoch FROM replay_lag)), 0)::float8 AS lag_seconds
+FROM pg_stat_replication
 """
+_LOCKED_OUT = "55P03"
 
 
 @dataclass
@@ -213,7 +233,7 @@ _STATES = {"rehearsed": _rehearsed, "applied": _applied, "resolved": _resolved, 
 def _locked(picture: Picture) -> Fault:
     return Fault(
         "locked",
-        f"Prisma's lock is held by {picture.holder}; Prisma would say P1002.",
+        f"{picture.held}; Prisma would say P1002.",
         f"Wait, or find out who that is; SELECT pg_terminate_backend({picture.holder.pid if picture.holder else 0}) "
         "ends it.",
     )
@@ -221,41 +241,36 @@ def _locked(picture: Picture) -> Fault:
 
 def _timeout(session: DatabaseSession, made: _Plan) -> None:
     """Without a lock_timeout the first ALTER TABLE that waits keeps all readers waiting behind it."""
+    if not session.params["require_lock_timeout"]:
+        return
     target = session.params["target"] or {}
     role = target.get("user") or session.target.user
-    if "lock_timeout" in str(target.get("options") or "") or not session.params["require_lock_timeout"]:
-        return
-    found = session.database.read(_LOCK_TIMEOUT, {"role": role})
-    value = str(found[0]["value"]) if found else ""
-    if not value or re.fullmatch(r"0\s*\w*", value):
-        made.faults.append(
-            Fault(
-                "no_lock_timeout",
-                f"The role {role}, which migrates, waits for locks without an end, and all readers behind it.",
-                f'ALTER ROLE "{role}" IN DATABASE "{session.target.database}" SET lock_timeout = \'2s\'; '
-                "or give -e require_lock_timeout=false.",
-            )
-        )
+    found = session.database.read(_LOCK_TIMEOUT, {"role": role})[0]
+    options = str(target.get("options") or "")
+    made.add(readiness.patience(options, found, role, session.target.database, session.target.user))
 
 
 def _circumstances(session: DatabaseSession, picture: Picture, made: _Plan) -> None:
     params, database = session.params, session.database
-    tables = sorted({thing.name for name in made.names for thing in picture.scripts[name].effects})
-    for row in database.read(_BLOCKERS, {"tables": tables, "seconds": params["long_transaction_seconds"]}):
-        made.warnings.append(readiness.blocker(row))
-    around = database.read(_AROUND, {"tables": tables})[0]
-    _backup(session, made, datetime.fromtimestamp(around["epoch_seconds"], UTC))
-    made.add(
-        readiness.room(
-            params["free_bytes"], params["free_bytes_unknown"] or "", around["touched_bytes"], params["reserve_bytes"]
-        )
-    )
+    named = {thing.within(picture.schema) for name in made.names for thing in picture.scripts[name].tables}
+    names = {"schemas": [each.schema for each in named], "names": [each.name for each in named]}
+    tables = [row["oid"] for row in database.read(_TOUCHED, names)]
+    asked = {"tables": tables, "schema": picture.schema, "seconds": params["long_transaction_seconds"]}
+    for answer in readiness.blockers(database.read(_BLOCKERS, asked), session.target.user):
+        made.add(answer)
+    server = database.read(_SERVER)[0]
+    _backup(session, made, datetime.fromtimestamp(server["epoch_seconds"], UTC))
     try:
-        replicas = database.read(_REPLICAS)[0]
+        size = database.read(_SIZE, {"tables": tables})[0]["bytes"]
     except Refused as refusal:
-        made.warnings.append(f"The replicas were not looked at: {refusal}")
-        return
-    made.faults += readiness.replicas(replicas, params["replication_lag_seconds"], session.target.name)
+        if refusal.sqlstate != _LOCKED_OUT:
+            raise
+        size = 0
+        made.warnings.append(f"How large the tables are that the migrations touch is unknown: {refusal}")
+    made.add(readiness.room(params["free_bytes"], params["free_bytes_unknown"] or "", size, params["reserve_bytes"]))
+    limit = params["replication_lag_seconds"]
+    for answer in readiness.replicas(server, limit, session.target.name, session.target.user):
+        made.add(answer)
 
 
 def _backup(session: DatabaseSession, made: _Plan, now: datetime) -> None:

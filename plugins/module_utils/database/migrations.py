@@ -66,7 +66,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Holder:
-    """The session that holds Prisma's lock, or waits for it."""
+    """The session that holds Prisma's lock, or waits for it; ages are none where this role may not see them."""
 
     pid: int
     granted: bool
@@ -74,20 +74,27 @@ class Holder:
     application: str
     client: str
     state: str
-    state_seconds: float
-    seconds: float
-    since: datetime
+    state_seconds: float | None
+    seconds: float | None
+    since: datetime | None
 
     def __str__(self) -> str:
         who = f"pid {self.pid} ({self.application or 'no application name'}, {self.user}"
         where = f" from {self.client}" if self.client else ""
-        return f"{who}{where}), connected for {duration(self.seconds)}, {self.state} for {duration(self.state_seconds)}"
+        connected = "" if self.seconds is None else f", connected for {duration(self.seconds)}"
+        lasting = "" if self.state_seconds is None else f" for {duration(self.state_seconds)}"
+        return f"{who}{where}){connected}, {self.state}{lasting}"
 
     def as_result(self) -> dict[str, Any]:
         """The holder as the module returns it."""
         kept = ("pid", "granted", "user", "application", "client", "state")
-        figures = {"state_seconds": round(self.state_seconds, 1), "connected_seconds": round(self.seconds, 1)}
+        ages = {"state_seconds": self.state_seconds, "connected_seconds": self.seconds}
+        figures = {name: None if age is None else round(age, 1) for name, age in ages.items()}
         return {**{key: getattr(self, key) for key in kept}, **figures}
+
+    def may_run(self, row: Row) -> bool:
+        """Whether the row may be what it works on now; of one whose age is hidden that is not known."""
+        return self.granted and not row.logs and (self.since is None or row.started_at >= self.since - _SLACK)
 
 
 @dataclass(frozen=True)
@@ -183,7 +190,7 @@ def _classified(
     if open_rows:
         row = open_rows[-1]
         error, code = logged(row.logs)
-        if holder and holder.granted and row.started_at >= holder.since - _SLACK and not row.logs:
+        if holder and holder.may_run(row):
             return Migration(name, "running", row, next="Wait for it, and ask again.")
         left = remaining(script, catalogue, schema, row.logs)
         state: State = "partial" if left.remains == "some" else "failed"

@@ -9,12 +9,15 @@ Each question is answered with C(None) where all is well, with a sentence to war
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TypeAlias
 
 from ..errors import Fault
 from ..wording import duration, size
 from .archives import Manifest
+from .condition import concealed, unseen, unseen_sessions
 from .connection import Row
 
 Answer: TypeAlias = "Fault | str | None"  # as text: pylint knows no | for a dataclass
@@ -54,20 +57,37 @@ def room(free: float | None, unknown: str, touched_bytes: int, reserve_bytes: in
     return None
 
 
-def replicas(row: Row, limit_seconds: float, server: str) -> list[Fault]:
-    """Why the server's replication forbids to migrate."""
-    faults = []
+def replicas(row: Row, limit_seconds: float, server: str, user: str) -> list[Answer]:
+    """What the server's replication says against migrating.
+
+    C(row["hidden"]) is how many standbys C(user) may not see.
+    """
+    answers: list[Answer] = []
     if row["standby"]:
-        faults.append(Fault("standby", f"{server} is a standby, which takes no migrations.", "Name the primary."))
+        answers.append(Fault("standby", f"{server} is a standby, which takes no migrations.", "Name the primary."))
     if row["lag_seconds"] > limit_seconds:
-        faults.append(
+        answers.append(
             Fault(
                 "replication_lag",
                 f"A replica is {duration(row['lag_seconds'])} behind.",
                 "Wait until it has caught up, or raise replication_lag_seconds.",
             )
         )
-    return faults
+    if row["hidden"]:
+        answers.append(f"How far replicas are behind is not all known: {unseen(row['hidden'], user, 'standby')}.")
+    return answers
+
+
+def blockers(rows: Iterable[Row], user: str) -> list[Answer]:
+    """Who has been in a transaction for long, and that there are sessions of which C(user) may not see it."""
+    seen, hidden = [], 0
+    for row in rows:
+        if concealed(row):
+            hidden += 1
+        elif row["seconds"] is not None:
+            seen.append(blocker(row))
+    blind = unseen_sessions(hidden, user)
+    return [*seen, f"Who has been in a transaction for long is not all known: {blind}." if blind else None]
 
 
 def blocker(row: Row) -> str:
@@ -77,3 +97,39 @@ def blocker(row: Row) -> str:
         f"Pid {row['pid']} ({row['application'] or 'no application name'}, {row['user']}, {row['state']}) has been in "
         f"a transaction for {duration(row['seconds'])}{on}."
     )
+
+
+_ASKED = re.compile(r"(?:-c\s*|--)lock[-_]timeout=(\S+)", re.IGNORECASE)
+_TIME = re.compile(r"\s*([0-9]*\.?[0-9]+)\s*(us|ms|s|min|h|d)?\s*")
+_MILLISECONDS = {"us": 0.001, "ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}
+
+
+def patience(options: str, found: Row, role: str, database: str, user: str) -> Fault | None:
+    """Whether the role that migrates waits for locks without an end.
+
+    C(options) of its URL come first, then C(found["standing"]), which ALTER ROLE or ALTER DATABASE gave it, then
+    C(found["session"]), which the server gives all; that is none where C(user), who asks, has one of its own.
+    """
+    if asked := _ASKED.findall(options):
+        if bounded(asked[-1]):
+            return None
+        said = f"The URL that the migrations use sets lock_timeout={asked[-1]}, so they wait for locks without an end."
+        remedy = "Take it out of the URL's options, or give a time such as 2s"
+    else:
+        value = found["session"] if found["standing"] is None else found["standing"]
+        if value is not None and bounded(value):
+            return None
+        said = f"The role {role}, which migrates, waits for locks without an end, and all readers behind it."
+        if value is None:
+            said = (
+                f"The role {role}, which migrates, has no lock_timeout of its own, and {user}, who asks, has one, "
+                "which hides that of the server."
+            )
+        remedy = f'ALTER ROLE "{role}" IN DATABASE "{database}" SET lock_timeout = \'2s\''
+    return Fault("no_lock_timeout", said, f"{remedy}; or give -e require_lock_timeout=false.")
+
+
+def bounded(text: str) -> bool:
+    """Whether a time as PostgreSQL reads it, in milliseconds without a unit, is a bound: 0 is none."""
+    found = _TIME.fullmatch(text.strip("'\""))
+    return found is not None and round(float(found[1]) * _MILLISECONDS[found[2] or "ms"]) > 0

@@ -103,6 +103,14 @@ def test_a_row_that_is_older_than_the_lock_is_not_running() -> None:
     assert one(row(), held=holder(NOW + timedelta(hours=1))).state == "failed"
 
 
+def test_a_holder_of_hidden_age_may_be_running_it_unless_an_error_is_logged() -> None:
+    hidden = Holder(7, True, "app", "prisma-migrate", "", "in an unknown state", None, None, None)
+    assert one(row(), held=hidden).state == "running"
+    assert one(row(logs="ERROR: x"), held=hidden).state == "failed"
+    assert str(hidden) == "pid 7 (prisma-migrate, app), in an unknown state"
+    assert hidden.as_result()["connected_seconds"] is None
+
+
 def test_who_waits_for_the_lock_does_not_run() -> None:
     assert one(row(), held=holder(granted=False)).state == "failed"
 

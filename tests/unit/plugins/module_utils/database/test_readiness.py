@@ -57,10 +57,13 @@ def test_an_unknown_disk_is_a_warning_with_its_reason_and_nothing_where_nobody_a
     assert readiness.room(None, "", 0, GIB) is None
 
 
-def test_a_standby_and_a_late_replica_are_both_named() -> None:
-    row = {"standby": True, "lag_seconds": 90.0}
-    assert [each.reason for each in readiness.replicas(row, 60, "shop")] == ["standby", "replication_lag"]
-    assert readiness.replicas({"standby": False, "lag_seconds": 60.0}, 60, "shop") == []
+def test_a_standby_and_a_late_replica_are_both_named_and_one_that_is_hidden_is_warned_of() -> None:
+    row = {"standby": True, "lag_seconds": 90.0, "hidden": 1}
+    *faults, warning = readiness.replicas(row, 60, "shop", "app")
+    assert [each.reason for each in faults if isinstance(each, Fault)] == ["standby", "replication_lag"]
+    assert isinstance(warning, str)
+    assert "GRANT pg_read_all_stats TO app" in warning
+    assert readiness.replicas({"standby": False, "lag_seconds": 60.0, "hidden": 0}, 60, "shop", "app") == []
 
 
 def test_an_open_transaction_is_named_with_the_tables_that_it_holds() -> None:
@@ -69,3 +72,46 @@ def test_an_open_transaction_is_named_with_the_tables_that_it_holds() -> None:
     assert "Pid 7 (no application name, ann, idle in transaction)" in said
     assert "for 1 min" in said
     assert "locks on A" in said
+
+
+def test_sessions_whose_transactions_are_hidden_are_counted_and_not_named() -> None:
+    seen = {"pid": 7, "application": "x", "user": "ann", "state": "active", "seconds": 90.0, "tables": []}
+    hidden = {**seen, "seconds": None, "state": None, "backend_type": None}
+    told = readiness.blockers([{**seen, "backend_type": "client backend"}, hidden, hidden], "app")
+    assert isinstance(told[0], str)
+    assert "Pid 7" in told[0]
+    (blind,) = told[1:]
+    assert isinstance(blind, str)
+    assert "2 sessions of other roles have a state that app may not see: GRANT pg_read_all_stats TO app." in blind
+    assert readiness.blockers([], "app") == [None]
+
+
+@pytest.mark.parametrize(
+    ("options", "standing", "session", "said"),
+    [
+        ("", "2s", "0", ""),
+        ("", None, "2000", ""),  # postgresql.conf, or a parameter group
+        ("", "0", "2000", "waits for locks without an end"),
+        ("", "0min", "0", "waits for locks without an end"),
+        ("", None, "0", "waits for locks without an end"),
+        ("", None, None, "ann, who asks, has one, which hides that of the server"),
+        ("-c lock_timeout=3s", "0", "0", ""),
+        ("-c statement_timeout=9s --lock-timeout=500", None, "0", ""),
+        ("-c lock_timeout=0", "2s", "2000", "sets lock_timeout=0"),
+        ("-c lock_timeout=2s -clock_timeout=0ms", "2s", "0", "sets lock_timeout=0ms"),
+        ("-c deadlock_timeout=2s", None, "0", "waits for locks without an end"),
+    ],
+)
+def test_how_long_the_role_that_migrates_waits_for_a_lock(
+    options: str, standing: str | None, session: str | None, said: str
+) -> None:
+    fault = readiness.patience(options, {"standing": standing, "session": session}, "app", "shop", "ann")
+    assert (fault.reason if fault else "") == ("no_lock_timeout" if said else "")
+    assert said in (fault.message if fault else "")
+
+
+@pytest.mark.parametrize(
+    ("text", "bound"), [("1", True), ("0.3", False), ("300us", False), ("'2 s'", True), ("x", False)]
+)
+def test_a_time_of_0_is_no_bound(text: str, bound: bool) -> None:
+    assert readiness.bounded(text) is bound
