@@ -24,6 +24,8 @@ options:
       - A backup that is needed and not in O(directory) is fetched from there.
       - Credentials and endpoint are the environment's (E(AWS_ACCESS_KEY_ID), E(AWS_PROFILE), E(AWS_ENDPOINT_URL) and
         the like), else those that boto3 finds.
+      - Several servers may share a folder or a bucket. A manifest says which server was dumped, by its system
+        identifier, its address, and system and environment of the run.
     type: str
   client_directory:
     description:
@@ -66,7 +68,8 @@ options:
 options:
   backup:
     description:
-      - The backup's name, or V(newest).
+      - The backup's name, or V(newest), which is the newest whole one of this server and of exactly this database. One
+        of another server is taken by its name alone.
     type: str
     default: newest
   maintenance_db:

@@ -13,9 +13,10 @@ from typing import Any
 from .call import Call
 from .database import archives, contents, programs
 from .database.archives import Manifest
+from .database.backups import Backups, Source, backups, whole
 from .database.connection import Row
 from .database.session import DatabaseSession, opened
-from .database.shelf import Shelf, Source, newest
+from .database.shelf import Shelf
 from .deadline import Deadline
 from .depot import depot_of, sources
 from .dumping import Making, looking, made, streamed
@@ -26,6 +27,8 @@ from .wording import counted, duration, size
 
 #: A first backup's size is not known; the next one's is that of the one before, and something.
 _GROWTH = 1.3
+#: What killed runs left in the bucket goes after a day, as another server's run may be at it for longer than this one.
+_SWEPT_AFTER_MINUTES = 24 * 60
 _LOWEST = {"jobs": 1, "keep": 1, "keep_days": 0, "fresh_minutes": 0, "reserve_bytes": 0}
 
 
@@ -33,33 +36,33 @@ def backup(call: Call) -> dict[str, Any]:
     """Back a database up, unless a backup of it is young enough or nothing was written since."""
     with held(call) as hold, opened(call, *input_faults(call), *_stream_faults(call)) as session:
         server, state = _moment(session)
-        making, last = _prepared(session, hold, server)
+        making, known, last = _prepared(session, hold, server)
         now = datetime.fromtimestamp(server["epoch_seconds"], UTC)
         if last and (enough := _enough(last, state, now, call.params["fresh_minutes"])):
-            return _content(making, last, f"{last.name} is enough: {enough}", now)
+            return _content(making, known, last, f"{last.name} is enough: {enough}", now)
         if call.check_mode:
-            return _planned(making, server, last, now)
+            return _planned(making, known, server, last, now)
         if call.params["format"] == "stream" and making.depot:
             manifest = streamed(making, making.depot, server["database_bytes"])
         else:
             manifest = made(making)
             _carried(making, manifest)
         place = f", in {making.depot}" if making.depot else ""
-        return _kept(making, manifest, f"{summary(manifest)}{place}", now)
+        return _kept(making, known, manifest, f"{summary(manifest)}{place}", now)
 
 
-def _content(making: Making, last: Manifest, sentence: str, now: datetime) -> dict[str, Any]:
+def _content(making: Making, known: Backups, last: Manifest, sentence: str, now: datetime) -> dict[str, Any]:
     """No new backup; the bucket gets the one that there is, if it lacks it."""
-    if making.depot is None or last.name in making.depot.names(last.database):
+    if making.depot is None or whole(making.depot, last):
         return _told(making, last, sentence, changed=False)
     address = making.depot.address(last.name)
     if making.session.call.check_mode:
         return _told(making, last, f"{sentence}; would bring it to {address}", changed=True)
     _carried(making, last)
-    return _kept(making, last, f"{sentence}; now in {address}", now)
+    return _kept(making, known, last, f"{sentence}; now in {address}", now)
 
 
-def _planned(making: Making, server: Row, last: Manifest | None, now: datetime) -> dict[str, Any]:
+def _planned(making: Making, known: Backups, server: Row, last: Manifest | None, now: datetime) -> dict[str, Any]:
     params, depot = making.params, making.depot
     straight = depot is not None and params["format"] == "stream"
     place = str(depot) if straight else f"{making.shelf}{f', and bring it to {depot}' if depot else ''}"
@@ -71,12 +74,7 @@ def _planned(making: Making, server: Row, last: Manifest | None, now: datetime) 
         "changed": True,
         "wanted": True,
         "backup": None,
-        "expired": _each_once(
-            *(
-                _expired(making, each, now, archives.name_of(making.database, now))
-                for each in sources(making.shelf, depot)
-            )
-        ),
+        "expired": _each_once(*_expired(making, known, now, archives.name_of(making.database, now)).values()),
         "verdict": Verdict("pass", sentence).as_result(),
         "msg": sentence,
     }
@@ -98,15 +96,15 @@ def _carried(making: Making, manifest: Manifest) -> None:
     making.session.call.journal.note("carried", name=manifest.name, address=depot.address(manifest.name))
 
 
-def _kept(making: Making, manifest: Manifest, sentence: str, now: datetime) -> dict[str, Any]:
+def _kept(making: Making, known: Backups, manifest: Manifest, sentence: str, now: datetime) -> dict[str, Any]:
     """The result, after what need not be kept was deleted, as there is a newer one."""
-    gone = {place: _expired(making, place, now) for place in sources(making.shelf, making.depot)}
+    gone = _expired(making, known, now)
     for place, names in gone.items():
         for name in names:
             place.delete(name)
     expired = _each_once(*gone.values())
     if making.depot:
-        swept = making.depot.sweep(now - timedelta(minutes=making.params["max_minutes"]))
+        swept = making.depot.sweep(now - timedelta(minutes=max(_SWEPT_AFTER_MINUTES, making.params["max_minutes"])))
         sentence += f"; swept away {', '.join(swept)}, which killed runs left in the bucket" if swept else ""
     say = f"; {counted(len(expired), 'older backup')} deleted" if expired else ""
     return _told(making, manifest, f"{sentence}{say}", changed=True, expired=expired)
@@ -132,8 +130,8 @@ def _told(
         "wanted": changed,
         "backup": {
             **manifest.described(),
-            "folder": str(shelf.directory / name) if name in shelf.names(manifest.database) else None,
-            "address": depot.address(name) if depot and name in depot.names(manifest.database) else None,
+            "folder": str(shelf.directory / name) if whole(shelf, manifest) else None,
+            "address": depot.address(name) if depot and whole(depot, manifest) else None,
         },
         "expired": list(expired),
         "verdict": Verdict("pass", sentence).as_result(),
@@ -176,10 +174,10 @@ def _enough(newest: Manifest, state: str | None, now: datetime, fresh_minutes: f
     return ""
 
 
-def _prepared(session: DatabaseSession, hold: Hold, server: Row) -> tuple[Making, Manifest | None]:
-    """What to dump with, and the newest backup. Raises C(OperatorError) with all that is in the way."""
+def _prepared(session: DatabaseSession, hold: Hold, server: Row) -> tuple[Making, Backups, Manifest | None]:
+    """What to dump with, the backups and the newest one. Raises C(OperatorError) with all that is in the way."""
     call, params, database = session.call, session.params, session.target.database
-    shelf, depot, found, last = Shelf(params["directory"]), None, None, None
+    shelf, depot, found, known, last = Shelf(params["directory"]), None, None, None, None
     straight = params["format"] == "stream"
     faults = [] if straight else shelf.faults()
     if session.target.pooled:
@@ -192,7 +190,8 @@ def _prepared(session: DatabaseSession, hold: Hold, server: Row) -> tuple[Making
         )
     try:
         depot = depot_of(call, database)
-        last = newest(sources(shelf, depot), database)
+        known = backups(session, sources(shelf, depot), database)
+        last = known.newest()
     except OperatorError as fault:
         faults += fault.faults
     try:
@@ -204,9 +203,9 @@ def _prepared(session: DatabaseSession, hold: Hold, server: Row) -> tuple[Making
     if not straight:
         full = archives.cramped(shelf.free_bytes, _expected(server, last), params["reserve_bytes"], str(shelf))
         faults += [full] if full else []
-    if faults or found is None:
+    if faults or found is None or known is None:
         raise OperatorError(faults)
-    return Making(session, hold, shelf, found, Deadline(60 * params["max_minutes"]), depot), last
+    return Making(session, hold, shelf, found, Deadline(60 * params["max_minutes"]), depot), known, last
 
 
 def _expected(server: Row, newest: Manifest | None) -> int:
@@ -214,10 +213,10 @@ def _expected(server: Row, newest: Manifest | None) -> int:
     return int(newest.size_bytes * _GROWTH) if newest else int(server["database_bytes"])
 
 
-def _expired(making: Making, place: Source, now: datetime, *coming: str) -> list[str]:
-    """What need not be kept in a folder or a bucket, by what there is in it."""
-    names = [*coming, *place.names(making.database)]
-    return archives.expired(names, making.params["keep"], making.params["keep_days"], now)
+def _expired(making: Making, known: Backups, now: datetime, *coming: str) -> dict[Source, list[str]]:
+    """What need not be kept in the folder and the bucket, for each by what there is in it."""
+    keep, days = making.params["keep"], making.params["keep_days"]
+    return {place: known.expired(place, keep, days, now, *coming) for place in known.places}
 
 
 def _each_once(*names: Iterable[str]) -> list[str]:

@@ -17,7 +17,8 @@ from typing import Any
 from .call import Call
 from .database import archives
 from .database.archives import MANIFEST, Manifest
-from .database.shelf import Shelf, Source
+from .database.backups import Source, damage
+from .database.shelf import Shelf
 from .errors import Fault, OperatorError
 from .storage import bucket
 from .storage.bucket import Bucket
@@ -34,6 +35,7 @@ class Depot:
 
     def __init__(self, address: str, database: str, environment: Mapping[str, str]) -> None:
         self._bucket, self._database = Bucket(address, environment), database
+        self._manifests: dict[str, Manifest] = {}
 
     def __str__(self) -> str:
         return self._bucket.address()
@@ -43,15 +45,21 @@ class Depot:
         return self._bucket.address(name)
 
     def names(self, database: str) -> list[str]:
-        """The backups that are whole, the newest first."""
+        """The names that backups of a database have, the newest first; others may have the same."""
         return archives.of_database([name for name, paths in self._there.items() if MANIFEST in paths], database)
 
     def manifest(self, name: str) -> Manifest:
         """The manifest of a backup. Raises C(OperatorError) where there is none that can be used."""
-        try:
-            return archives.read(name, self._bucket.read(f"{name}/{MANIFEST}").decode())
-        except UnicodeDecodeError:
-            raise archives.unfit(name, f"its {MANIFEST} is no text") from None
+        if name not in self._manifests:
+            try:
+                self._manifests[name] = archives.read(name, self._bucket.read(f"{name}/{MANIFEST}").decode())
+            except UnicodeDecodeError:
+                raise archives.unfit(name, f"its {MANIFEST} is no text") from None
+        return self._manifests[name]
+
+    def files(self, name: str) -> dict[str, dict[str, Any]]:
+        """The files of a backup beside its manifest with their C(bytes), which are not read."""
+        return {path: {"bytes": size} for path, size in self._there.get(name, {}).items() if path != MANIFEST}
 
     def carry(self, shelf: Shelf, manifest: Manifest, meanwhile: Meanwhile) -> None:
         """Bring a backup from its folder here. What fails leaves nothing that is taken for one."""
@@ -94,7 +102,10 @@ class Depot:
                 found[path] = {"bytes": size, "sha256": checksum.hexdigest()}
             if wrong := archives.changed_files(manifest, found):
                 raise archives.unfit(name, f"{self.address(name)}: {wrong[0]}")
-            shelf.place(partial, self._bucket.read(f"{name}/{MANIFEST}").decode(), name)
+            text = self._bucket.read(f"{name}/{MANIFEST}").decode()
+            if name in shelf.names(manifest.database):
+                _without(shelf, manifest)
+            shelf.place(partial, text, name)
 
     def delete(self, name: str) -> None:
         """Delete a backup: first its manifest, so that half of one is never taken for one."""
@@ -119,12 +130,15 @@ class Depot:
         return f"{archives.plain(self._database)}-"
 
     @cached_property
-    def _there(self) -> dict[str, set[str]]:
-        """What there is of each backup, whole or not."""
-        found: dict[str, set[str]] = {}
-        for key in self._bucket.keys(self._beginning):
+    def _there(self) -> dict[str, dict[str, int]]:
+        """What there is of each backup, whole or not, with its size in bytes."""
+        return self._listed(self._beginning)
+
+    def _listed(self, beginning: str) -> dict[str, dict[str, int]]:
+        found: dict[str, dict[str, int]] = {}
+        for key, size_bytes in self._bucket.keys(beginning).items():
             name, _slash, path = key.partition("/")
-            found.setdefault(name, set()).add(path)
+            found.setdefault(name, {})[path] = size_bytes
         return found
 
     def _send(self, file: Path, key: str, expected: Mapping[str, Any], meanwhile: Meanwhile) -> None:
@@ -143,7 +157,7 @@ class Depot:
 
     def _describe(self, name: str, manifest: bytes) -> None:
         self._bucket.write(f"{name}/{MANIFEST}", manifest)
-        self._there.setdefault(name, set()).add(MANIFEST)
+        self._there.update(self._listed(f"{name}/"))
 
     @contextlib.contextmanager
     def _whole_or_none(self, name: str) -> Iterator[None]:
@@ -153,6 +167,17 @@ class Depot:
             with contextlib.suppress(OperatorError):  # what stays has no manifest, and the next run sweeps it away
                 self._bucket.delete(self._bucket.keys(f"{name}/"))
             raise
+
+
+def _without(shelf: Shelf, manifest: Manifest) -> None:
+    """Remove a damaged copy; another backup of this name, which another server had in the same second, stays."""
+    try:
+        other = shelf.manifest(manifest.name).origin != manifest.origin
+    except OperatorError:
+        other = False
+    if other:
+        raise archives.unfit(manifest.name, f"{shelf} has another backup of this name")
+    shelf.delete(manifest.name)
 
 
 def depot_of(call: Call, database: str) -> Depot | None:
@@ -167,7 +192,7 @@ def sources(shelf: Shelf, depot: Depot | None) -> list[Source]:
 
 def at_hand(call: Call, shelf: Shelf, depot: Depot | None, manifest: Manifest, meanwhile: Meanwhile) -> None:
     """See to it that a backup is in the folder."""
-    if manifest.name in shelf.names(manifest.database):
+    if manifest.name in shelf.names(manifest.database) and not damage(shelf, manifest):
         return
     if depot is None:
         raise OperatorError(Fault("no_such_backup", f"{manifest.name} is no longer in {shelf}.", "Choose another."))

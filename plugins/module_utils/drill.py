@@ -14,9 +14,10 @@ from .backup import input_faults
 from .call import Call
 from .database import archives, restoring
 from .database.archives import Manifest
+from .database.backups import backups
 from .database.programs import Programs
 from .database.session import DatabaseSession, opened
-from .database.shelf import Shelf, chosen
+from .database.shelf import Shelf
 from .deadline import Deadline
 from .depot import at_hand, depot_of, sources
 from .dumping import looking
@@ -34,12 +35,13 @@ def drill(call: Call) -> dict[str, Any]:
     faults = input_faults(call)
     with held(call) as hold, opened(call, *faults, database_name=params["maintenance_db"]) as session:
         shelf, depot = Shelf(params["directory"]), depot_of(call, params["database"])
-        manifest = chosen(sources(shelf, depot), params["database"], params["backup"])
+        manifest = backups(session, sources(shelf, depot), params["database"]).chosen(params["backup"])
         found = scratch.checked(session, manifest)
         name = restoring.named(manifest.database, _SUFFIX)
         age = (datetime.now(UTC) - manifest.taken).total_seconds()
         if call.check_mode:
-            sentence = f"would restore {manifest.name} ({duration(age)} old) into {name}, compare and drop it"
+            told = f"{manifest.name} ({duration(age)} old, of {manifest.origin})"
+            sentence = f"would restore {told} into {name}, compare and drop it"
             verdict = Verdict("unknown", sentence)
             return _told(manifest, verdict, None)
         deadline = Deadline(60 * params["max_minutes"])

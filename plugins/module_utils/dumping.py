@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from .database import archives, contents, programs, shelf
+from .database import archives, backups, contents, programs, shelf
 from .database.archives import Manifest
 from .database.programs import Process, Programs
 from .database.session import DatabaseSession
@@ -143,8 +143,7 @@ def _dumped(
             files = written.files()
     manifest = {
         "name": name,
-        "database": database,
-        "address": session.target.address,
+        **backups.here(session, database).as_entries(),
         "user": session.target.user,
         "format": form,
         "server_version": _version(session),

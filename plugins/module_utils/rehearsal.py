@@ -30,13 +30,14 @@ from .database import locks, migrations, rehearsing, restoring, swapping
 from .database import session as of_database
 from .database.archives import Manifest
 from .database.arguments import BACKUP, DATABASE
+from .database.backups import backups
 from .database.locks import Sampler, Span
 from .database.migration_info import Picture, look, refusals, sources
 from .database.session import DatabaseSession
-from .database.shelf import Shelf, chosen
+from .database.shelf import Shelf
 from .deadline import Deadline
 from .depot import at_hand, depot_of
-from .depot import sources as backups
+from .depot import sources as places
 from .dumping import looking
 from .errors import OperatorError
 from .redaction import redact_text
@@ -84,16 +85,15 @@ def rehearse(call: Call) -> dict[str, Any]:
     ):
         database = target.get("database") or inner.params["login_db"]
         shelf, depot = Shelf(inner.params["directory"]), depot_of(inner, database)
-        manifest = chosen(backups(shelf, depot), database, params["backup"])
+        manifest = backups(server, places(shelf, depot), database).chosen(params["backup"])
         made = _Rehearsal(session, server, manifest, restoring.named(manifest.database, _SUFFIX))
         programs = scratch.checked(server, manifest)
         found = one_job.survey(session)
         container = jobs.chosen(found.workload["spec"]["template"], params["container"] or "", session.called)
         image = params["image"] or container["image"]
         if call.check_mode:
-            said = (
-                f"would restore {manifest.name} ({made.age} old) into {made.name}, migrate it by {image}, and drop it"
-            )
+            backup = f"{manifest.name} ({made.age} old, of {manifest.origin})"
+            said = f"would restore {backup} into {made.name}, migrate it by {image}, and drop it"
             return _told(made, Verdict("unknown", said), [], [])
         command = redirected.deploy(params["command"], manifest.database, made.name)
         name = jobs.name_of(params["name"], _PURPOSE, made.name)

@@ -14,9 +14,10 @@ from .backup import input_faults
 from .call import Call
 from .database import archives, clients, programs, queries, restoring, standing, swapping
 from .database.archives import Manifest
+from .database.backups import backups
 from .database.programs import Programs
 from .database.session import DatabaseSession, opened
-from .database.shelf import Shelf, chosen
+from .database.shelf import Shelf
 from .database.standing import Aside, Standing
 from .deadline import Deadline
 from .depot import at_hand, depot_of, sources
@@ -49,12 +50,13 @@ def restore(call: Call) -> dict[str, Any]:
 def _restored(session: DatabaseSession, hold: Hold, before: Standing) -> dict[str, Any]:
     call, params = session.call, session.params
     shelf, depot = Shelf(params["directory"]), depot_of(call, before.name)
-    manifest = chosen(sources(shelf, depot), before.name, params["backup"])
+    known = backups(session, sources(shelf, depot), before.name)
+    manifest = known.chosen(params["backup"])
     last = before.last
     if last and last.kind == "restored" and last.backup == manifest.name and not params["again"] and before.open:
         sentence = f"{before.name} was restored from {manifest.name} already; {last.name} is what it was before"
         return _told(before, manifest, f"{sentence}. Give again=true to restore it once more", last.name, changed=False)
-    act = standing.loss(before, manifest.taken, datetime.now(UTC))
+    act = f"{known.told(manifest)}. {standing.loss(before, manifest.taken, datetime.now(UTC))}"
     faults = standing.refused(before, act, params["confirm"])
     with together(*faults):
         found = checked(session, manifest)

@@ -29,8 +29,8 @@ options:
       - V(directory) dumps O(jobs) tables at the same time.
       - V(custom) is one file, written by one process.
       - V(stream) is the same file, and goes straight to O(s3) as it is written, past the disk, in constant memory.
-        What fails leaves nothing there; what a killed run left is deleted by a later one, once it is older than
-        O(max_minutes).
+        What fails leaves nothing there; what a killed run left is deleted by a later one, once it is a day old and
+        older than O(max_minutes).
     type: str
     choices: [directory, custom, stream]
     default: directory
@@ -39,7 +39,9 @@ options:
     type: float
     default: 0
   keep:
-    description: So many of the newest backups of this database are kept in any case.
+    description:
+      - So many of the newest whole backups of this database on this server are kept in any case. Those of other servers
+        are never deleted.
     type: int
     default: 7
   keep_days:
@@ -49,7 +51,7 @@ options:
 attributes:
   idempotent:
     support: partial
-    details: Unchanged where nothing was written since, or within O(fresh_minutes).
+    details: Unchanged where nothing was written since the newest whole one of this server, or within O(fresh_minutes).
 """
 
 EXAMPLES = r"""
@@ -78,6 +80,12 @@ backup:
       type: str
     database:
       description: The database that was dumped.
+      type: str
+    server:
+      description: Host and port of the server that was dumped.
+      type: str
+    environment:
+      description: System and environment that it belongs to, if the backup was taken in a run.
       type: str
     format:
       description: V(directory), or V(custom) for the others.

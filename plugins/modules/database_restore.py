@@ -97,6 +97,12 @@ backup:
     database:
       description: The database that was dumped.
       type: str
+    server:
+      description: Host and port of the server that was dumped.
+      type: str
+    environment:
+      description: System and environment that it belongs to, if the backup was taken in a run.
+      type: str
     format:
       description: V(directory) or V(custom).
       type: str

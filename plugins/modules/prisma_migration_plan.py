@@ -128,7 +128,9 @@ migrations:
   type: list
   elements: dict
 newest_backup:
-  description: The name of the newest backup, empty where there is none or none was looked for.
+  description:
+    - The name of the newest backup that is whole, of this server and of exactly this database.
+    - Empty where there is none or none was looked for.
   returned: success
   type: str
 refused:

@@ -49,7 +49,7 @@ options:
     type: int
     default: 600
   backup:
-    description: The backup's name, or V(newest).
+    description: The backup's name, or V(newest), as in M(linkops.runbooks.database_drill).
     type: str
     default: newest
   database:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 import stat
 import threading
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from ansible_collections.linkops.runbooks.plugins.modules.database_backup import
 from ansible_collections.linkops.runbooks.plugins.modules.database_drill import MODULE as DRILL
 from lab import binaries
 from lab.site import Lab
+from tests.integration.harness.kept import copied
 from tests.integration.harness.stores import Postgres, Scratch, ask, own_postgres, until
 
 DUMPING = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'linkops.runbooks' AND query ILIKE %s"
@@ -147,6 +149,12 @@ def test_files_that_were_changed_are_found(scratch: Scratch, options: dict[str, 
     assert "its checksum is another" in said["msg"], said
     file.unlink()
     assert "is missing" in drill(scratch, options)["msg"]
+    again = ask(BACKUP, **options)
+    assert again["changed"], "nothing was written since, but that one is damaged"
+    assert f"{folder.name} cannot be used: in {options['directory']} {file.relative_to(folder)} is missing" in str(
+        again["warnings"]
+    )
+    shutil.rmtree(again["backup"]["folder"])
     manifest = folder / "manifest.json"
     manifest.write_text(manifest.read_text().replace("3000", "3001"))
     assert "was changed after it was written" in drill(scratch, options, backup=folder.name)["msg"]
@@ -226,14 +234,16 @@ def test_only_so_many_are_kept(scratch: Scratch, options: dict[str, Any]) -> Non
     folder = Path(options["directory"])
     old = Path(ask(BACKUP, **options)["backup"]["folder"])
     for name in ("20200101T000000Z", "20210101T000000Z"):
-        (folder / f"{scratch.name}-{name}").mkdir()
-        (folder / f"{scratch.name}-{name}" / "manifest.json").write_text("{}")
-    (folder / "another-20200101T000000Z").mkdir()
+        copied(old, f"{scratch.name}-{name}")
+    others = ["another-20200101T000000Z", f"{scratch.name}-20190101T000000Z"]
+    for name in others:
+        (folder / name).mkdir()
+        (folder / name / "manifest.json").write_text("{}")  # nobody knows whose it is
     scratch.run('DELETE FROM "Quote" WHERE id = 1')
     until(lambda: ask(BACKUP, **options, keep=2, check_mode=True)["expired"], "another second has begun")
     made = ask(BACKUP, **options, keep=2)
     assert made["expired"] == [f"{scratch.name}-20210101T000000Z", f"{scratch.name}-20200101T000000Z"], made
-    assert left(options) == sorted([made["backup"]["name"], old.name, "another-20200101T000000Z"])
+    assert left(options) == sorted([made["backup"]["name"], old.name, *others])
 
 
 def test_bad_input_is_said_in_a_sentence(scratch: Scratch, options: dict[str, Any], tmp_path: Path) -> None:

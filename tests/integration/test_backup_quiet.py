@@ -69,6 +69,36 @@ def test_check_mode_and_second_runs_write_nothing(postgres: Server, shop: TestDa
     shop.sql(f'DROP DATABASE "{done["set_aside"]}" WITH (FORCE)', superuser=True)
 
 
+def test_two_servers_with_one_folder_have_each_its_own_backups(
+    lab: Lab, postgres: Server, shop: TestDatabase, kept: dict[str, Any]
+) -> None:
+    told = {**kept, "reserve_bytes": 0}
+    mine = shop.operate("database_backup", **told)["backup"]["name"]
+    here = f"127.0.0.1:{postgres.port}"
+    with server(lab) as another:
+        there = another.database("shop")
+        there.sql("CREATE TABLE job AS SELECT 7 AS id")
+        asked = {**kept, **administrator(another)}
+        refused = there.operate("database_drill", **asked)
+        assert refused["reason"] == "no_such_backup", refused
+        assert f"{mine} is of {here}, which is another server than 127.0.0.1:{another.port}" in refused["msg"]
+        first = there.operate("database_backup", **told, fresh_minutes=60)
+        assert first["changed"], first
+        there.sql("INSERT INTO job VALUES (8)")
+        only = {**told, "keep": 1, "keep_days": 0}
+        until(lambda: there.operate("database_backup", True, **only)["expired"], "another second has begun")
+        second = there.operate("database_backup", **only)
+        assert second["expired"] == [first["backup"]["name"]], second
+        assert second["backup"]["server"] == f"127.0.0.1:{another.port}"
+        newest = shop.operate("database_restore", True, **told, **administrator(postgres), confirm="shop")
+        assert f"{mine} is of {here}. The database shop is replaced" in newest["msg"], newest
+        there.sql("DROP TABLE job")
+        done = there.operate("database_restore", **asked, reserve_bytes=0, backup=mine)  # as after a disaster
+        assert done.get("changed"), done
+        assert any(f"{mine} is of {here}, which is another server" in each for each in done["lines"]), done
+        assert there.sql("SELECT count(*) FROM job") == [(300,)]
+
+
 def test_a_standby_is_backed_up_and_nothing_is_restored_there(
     lab: Lab, postgres: Server, shop: TestDatabase, kept: dict[str, Any]
 ) -> None:

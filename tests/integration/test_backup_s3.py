@@ -25,6 +25,7 @@ from ansible_collections.linkops.runbooks.plugins.module_utils.errors import Fau
 from ansible_collections.linkops.runbooks.plugins.module_utils.shell import perform
 from ansible_collections.linkops.runbooks.plugins.module_utils.storage import bucket as storage
 from tests.integration.harness.amazon import SECRET, Amazon, amazon
+from tests.integration.harness.kept import copied
 from tests.integration.harness.postgres import Server, TestDatabase
 from tests.integration.harness.stores import until
 
@@ -111,7 +112,7 @@ def test_a_backup_is_brought_there_and_good_for_a_drill_and_a_restore(
     assert again["backup"]["folder"] is None
     tried = ask("database_drill")
     assert tried["verdict"]["status"] == "pass", tried
-    shutil.rmtree(ask.folder)
+    (ask.folder / name / "data" / "toc.dat").unlink()
     shop.sql("DELETE FROM job WHERE id > 5")
     restored = ask("database_restore", confirm="shop")
     assert restored.get("changed"), restored
@@ -202,31 +203,34 @@ def test_what_s3_refuses_is_brought_there_by_the_next_run(
     assert done["backup"]["address"].endswith(name)
 
 
-def test_old_ones_go_in_each_place_by_what_is_there_and_what_killed_runs_left(ask: Shop, bucket: Any) -> None:
+def test_old_ones_go_in_each_place_by_what_is_there_and_what_killed_runs_left(
+    ask: Shop, bucket: Any, shop: TestDatabase
+) -> None:
     now = datetime.now(UTC)
 
     def named(days: int, database: str = "shop") -> str:
         return archives.name_of(database, now - timedelta(days=days))
 
-    half, another, young = named(29), named(30, "shop-two"), named(0)
-    for key in (
-        f"{named(30)}/manifest.json",
-        f"{named(31)}/manifest.json",
-        f"{half}/data.dump",
-        f"{another}/data.dump",
-    ):
+    half, another, unread, young = named(29), named(30, "shop-two"), named(32), named(0)
+    for key in (f"{half}/data.dump", f"{another}/data.dump", f"{unread}/manifest.json"):
         bucket.put_object(Key=f"production/{key}", Body=b"{}")
     for each in (half, young):
         bucket.Object(f"production/{each}/data.dump").initiate_multipart_upload()
-    for days in (28, 30):
-        (ask.folder / named(days)).mkdir(parents=True)
-        (ask.folder / named(days) / "manifest.json").write_text("{}")
-    done = ask("database_backup", keep=2)
-    assert done["expired"] == [named(30), named(31)], done
-    assert half in done["msg"], done
+    swept = ask("database_backup", format="custom")
+    assert half in swept["msg"], swept
+    first = swept["backup"]
+    for days in (31, 30, 28):
+        copy = copied(ask.folder / first["name"], named(days))
+        for file in copy.iterdir() if days > 28 else ():
+            bucket.upload_file(str(file), f"production/{copy.name}/{file.name}")
+    shutil.rmtree(ask.folder / named(31))
+    bucket.Object(f"production/{named(30)}/data.dump").put(Body=b"cut off")
+    shop.sql("DELETE FROM job WHERE id = 1")
+    done = ask("database_backup", keep=3, format="custom")
+    assert done["expired"] == [named(30)], done
     new = done["backup"]["name"]
-    assert {path.name for path in ask.folder.glob("shop-*")} == {new, named(28)}
-    assert {key.split("/")[1] for key in keys(bucket)} == {new, named(30), another}
+    assert {path.name for path in ask.folder.glob("shop-*")} == {new, first["name"], named(28)}
+    assert {key.split("/")[1] for key in keys(bucket)} == {new, first["name"], named(31), another, unread}
     assert begun(bucket) == [f"production/{young}/data.dump"], "another run may be at it"
 
 

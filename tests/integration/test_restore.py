@@ -139,6 +139,8 @@ def test_what_fails_leaves_the_database_as_it_was(scratch: Scratch, options: dic
     damaged = Path(options["directory"]) / name / "data" / "toc.dat"
     whole = damaged.read_bytes()
     damaged.write_bytes(whole[:-1])
+    assert f"{name} cannot be used" in ask(RESTORE, **options, confirm=scratch.name)["msg"]
+    damaged.write_bytes(whole[:-1] + b"x")
     said = ask(RESTORE, **options, confirm=scratch.name)
     assert said["reason"] == "restore_unproved", said
     damaged.write_bytes(whole)

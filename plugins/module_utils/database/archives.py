@@ -9,14 +9,16 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from ..errors import Fault, OperatorError
 from ..verdict import Verdict
 from ..wording import counted, size
+from . import origin
+from .origin import Origin
 
 MANIFEST = "manifest.json"
 #: Raised when a manifest of before cannot be read as one of now.
@@ -45,6 +47,11 @@ class Manifest:
         return str(self.entries["database"])
 
     @property
+    def origin(self) -> Origin:
+        """Which database of which server that was."""
+        return origin.read(self.entries)
+
+    @property
     def taken(self) -> datetime:
         """When the snapshot was taken, by the server's clock: what was committed later is not in it."""
         return datetime.fromisoformat(self.entries["snapshot_at"])
@@ -70,6 +77,8 @@ class Manifest:
         facts = ("name", "database", "format", "server_version", "client_version", "snapshot_at", "seconds")
         return {
             **{fact: self.entries[fact] for fact in facts},
+            "server": self.origin.address,
+            "environment": self.origin.environment,
             "bytes": self.size_bytes,
             "tables": len(self.content["rows"]),
             "rows": sum(self.content["rows"].values()),
@@ -112,9 +121,25 @@ def of_database(names: Iterable[str], database: str) -> list[str]:
     return sorted(mine, reverse=True)
 
 
-def expired(newest_first: Sequence[str], keep: int, keep_days: float, now: datetime) -> list[str]:
-    """The backups that need not be kept: neither among the newest C(keep), nor younger than C(keep_days)."""
-    return [name for name in newest_first[max(1, keep) :] if older(name, now - timedelta(days=keep_days))]
+def expired(
+    newest_first: Iterable[str], keep: int, before: datetime, counts: Callable[[str], bool | None]
+) -> list[str]:
+    """The backups that need not be kept: neither among the newest C(keep) that count, nor taken after C(before).
+
+    C(counts) says whether one is whole, and C(None) of one that is nobody's to delete here; it is asked where that
+    decides only, since it reads the manifest.
+    """
+    kept, gone = 0, []
+    for name in newest_first:
+        may_go, is_full = older(name, before), kept >= max(1, keep)
+        if is_full and not may_go:
+            continue
+        counted_in = counts(name)
+        if counted_in and not is_full:
+            kept += 1
+        elif counted_in is not None and may_go:
+            gone.append(name)
+    return gone
 
 
 def older(name: str, than: datetime) -> bool:
@@ -129,14 +154,14 @@ def described(path: str, content: bytes) -> dict[str, Any]:
 
 
 def changed_files(manifest: Manifest, found: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """What is wrong with a backup's files; C(found) has the bytes and the checksum of each that is there."""
+    """What is wrong with a backup's files; C(found) has the bytes of each that is there, and the checksum if read."""
     expected = {each["path"]: each for each in manifest.entries["files"]}
     wrong = [f"{path} is missing" for path in expected if path not in found]
     wrong += [f"{path} does not belong to it" for path in found if path not in expected]
     for path in expected.keys() & found.keys():
         if found[path]["bytes"] != expected[path]["bytes"]:
             wrong.append(f"{path} has {found[path]['bytes']} bytes, and should have {expected[path]['bytes']}")
-        elif found[path]["sha256"] != expected[path]["sha256"]:
+        elif found[path].get("sha256", expected[path]["sha256"]) != expected[path]["sha256"]:
             wrong.append(f"{path} was changed: its checksum is another")
     return sorted(wrong)
 

@@ -79,6 +79,9 @@ SELECT extract(epoch FROM clock_timestamp())::float8 AS epoch_seconds, pg_is_in_
        AND has_function_privilege('pg_control_checkpoint()', 'execute') AS tells_state
 """
 
+TELLS_IDENTIFIER = "SELECT has_function_privilege('pg_control_system()', 'execute') AS tells"
+IDENTIFIER = "SELECT system_identifier::text AS identifier FROM pg_control_system()"
+
 #: The same text again says that nothing was written anywhere in the cluster in between: whatever writes takes a
 #: transaction id, and one that had begun before stands in the snapshot.
 STATE = """
@@ -131,6 +134,11 @@ def around(ask: Ask) -> dict[str, Any]:
         "roles": ask(ROLES),
         "extensions": ask(EXTENSIONS),
     }
+
+
+def identifier(ask: Ask) -> str | None:
+    """What initdb gave the server, if this role may ask for it."""
+    return str(ask(IDENTIFIER)[0]["identifier"]) if ask(TELLS_IDENTIFIER)[0]["tells"] else None
 
 
 def count(database: Database, ask: Ask, deadline: Deadline, meanwhile: Callable[[], None]) -> dict[str, Any]:

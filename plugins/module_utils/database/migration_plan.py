@@ -15,8 +15,9 @@ from typing import Any
 from ..call import Call
 from ..errors import Fault, OperatorError
 from ..wording import counted
-from . import lint, migrations, readiness, shelf, undoing
+from . import lint, migrations, readiness, undoing
 from .archives import Manifest
+from .backups import Backups, Source, here
 from .lint import Finding
 from .migration_info import Picture, look, refusals, sources
 from .refusals import Refused
@@ -79,7 +80,7 @@ _LOCKED_OUT = "55P03"
 
 @dataclass
 class _Plan:
-    backups: Sequence[shelf.Source]
+    backups: Sequence[Source]
     act: str = "none"
     faults: list[Fault] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -98,7 +99,7 @@ class _Plan:
             self.warnings.append(answer)
 
 
-def plan(call: Call, backups: Sequence[shelf.Source]) -> dict[str, Any]:
+def plan(call: Call, backups: Sequence[Source]) -> dict[str, Any]:
     """What is to be done towards C(state); everything that forbids it is raised at once."""
     params = call.params
     made = _Plan(backups)
@@ -279,7 +280,7 @@ def _backup(session: DatabaseSession, made: _Plan, now: datetime) -> None:
     if not made.backups:
         return
     try:
-        made.backup = shelf.newest(made.backups, name)
+        made.backup = Backups(made.backups, here(session, name), made.warnings.append).newest()
     except OperatorError as unread:
         said = f"The age of the newest backup is unknown: {unread.faults[0].message}"
         required = params["require_backup"] and not params["backup_first"]

@@ -11,9 +11,9 @@ import fcntl
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from ..errors import Fault, OperatorError
 from . import archives
@@ -22,19 +22,6 @@ from .archives import MANIFEST, Manifest
 _PIECE_BYTES = 1 << 20
 #: Names that begin with these are no backups: one that is being made, one that is being deleted.
 _PARTIAL, _DOOMED = ".partial-", ".deleted-"
-
-
-class Source(Protocol):
-    """Where backups are: a folder, or a bucket. Its text says which."""
-
-    def names(self, database: str) -> list[str]:
-        """The backups of a database, the newest first."""
-
-    def manifest(self, name: str) -> Manifest:
-        """The manifest of a backup. Raises C(OperatorError) where there is none that can be used."""
-
-    def delete(self, name: str) -> None:
-        """Delete a backup, so that half of one is never taken for one."""
 
 
 class Shelf:
@@ -61,7 +48,7 @@ class Shelf:
         return shutil.disk_usage(self._nearest).free
 
     def names(self, database: str) -> list[str]:
-        """The backups of a database, the newest first."""
+        """The names that backups of a database have, the newest first; others may have the same."""
         try:
             folders = [each.name for each in self.directory.iterdir() if (each / MANIFEST).is_file()]
         except FileNotFoundError:
@@ -81,6 +68,15 @@ class Shelf:
     def archive(self, manifest: Manifest) -> Path:
         """What pg_restore reads of a backup."""
         return self.directory / manifest.name / archive_name(manifest.entries["format"])
+
+    def files(self, name: str) -> dict[str, dict[str, Any]]:
+        """The files of a backup beside its manifest with their C(bytes), which are not read."""
+        folder = self.directory / name
+        try:
+            there = {str(each.relative_to(folder)): each.stat().st_size for each in folder.rglob("*") if each.is_file()}
+        except OSError as fault:
+            raise OperatorError(_unreadable(folder, fault)) from fault
+        return {path: {"bytes": size} for path, size in there.items() if path != MANIFEST}
 
     def wrong(self, manifest: Manifest, meanwhile: Callable[[], None]) -> list[str]:
         """What is wrong with the files of a backup; each is read once."""
@@ -149,42 +145,6 @@ class Shelf:
         """Remove what killed runs left."""
         for each in (partial, *self.directory.glob(f"{_DOOMED}*")):
             shutil.rmtree(each, ignore_errors=True)
-
-
-def newest(sources: Sequence[Source], database: str) -> Manifest | None:
-    """The newest backup that can be used, as far as its manifest says; the same one is that of the first source.
-
-    What a restore saved of the database that it replaced is none: who restores twice wants the same both times.
-    """
-    for name in _names(sources, database):
-        for source in sources:
-            with contextlib.suppress(OperatorError):
-                if name in source.names(database) and not (found := source.manifest(name)).safety:
-                    return found
-    return None
-
-
-def chosen(sources: Sequence[Source], database: str, name: str) -> Manifest:
-    """The backup that is named, or the C(newest). Raises C(OperatorError) where there is none."""
-    names = _names(sources, database)
-    if name != "newest" and name in names:
-        return next(source for source in sources if name in source.names(database)).manifest(name)
-    found = newest(sources, database) if name == "newest" else None
-    if found:
-        return found
-    some = ", ".join(names[:5])
-    raise OperatorError(
-        Fault(
-            "no_such_backup",
-            f"There is no {'usable backup' if name == 'newest' else f'backup {name}'} of the database {database}"
-            f" in {' or '.join(map(str, sources))}.",
-            f"There {'is' if len(names) == 1 else 'are'} {some}." if names else "Take one with backup.yml.",
-        )
-    )
-
-
-def _names(sources: Sequence[Source], database: str) -> list[str]:
-    return sorted({name for source in sources for name in source.names(database)}, reverse=True)
 
 
 def archive_name(form: str) -> str:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -77,16 +77,34 @@ def test_the_backups_of_a_database_are_not_those_of_one_whose_name_begins_alike(
 
 
 @pytest.mark.parametrize(
-    ("keep", "days", "gone"),
-    [(1, 0, ["s-20260302T000000Z", "s-20260301T000000Z"]), (2, 0, ["s-20260301T000000Z"]), (1, 30, []), (5, 0, [])],
+    ("keep", "days", "gone"), [(1, 0, [2, 1]), (2, 0, [1]), (1, 2.5, [2, 1]), (1, 3.5, [1]), (1, 30, []), (5, 0, [])]
 )
-def test_what_is_neither_among_the_newest_nor_young_is_not_kept(keep: int, days: float, gone: list[str]) -> None:
-    names = ["s-20260303T000000Z", "s-20260302T000000Z", "s-20260301T000000Z"]
-    assert archives.expired(names, keep, days, TAKEN) == gone
+def test_what_is_neither_among_the_newest_nor_young_is_not_kept(keep: int, days: float, gone: list[int]) -> None:
+    before = TAKEN - timedelta(days=days)
+    found = archives.expired([f"s-2026030{day}T000000Z" for day in (3, 2, 1)], keep, before, lambda _name: True)
+    assert found == [f"s-2026030{day}T000000Z" for day in gone]
 
 
 def test_the_newest_is_kept_whatever_is_asked() -> None:
-    assert archives.expired(["s-20200101T000000Z"], 0, 0, TAKEN) == []
+    assert archives.expired(["s-20200101T000000Z"], 0, TAKEN, lambda _name: True) == []
+
+
+def test_retention_counts_what_is_whole_and_leaves_what_is_not_its_own() -> None:
+    names = [f"s-2026030{day}T000000Z" for day in (4, 3, 2, 1)]
+    known: dict[str, bool | None] = dict(zip(names, (None, False, True, True), strict=True))
+    assert archives.expired(names, 1, TAKEN, known.get) == [names[1], names[3]]
+
+
+def test_retention_asks_of_those_only_that_may_go_or_are_among_the_newest() -> None:
+    asked: list[str] = []
+
+    def counts(name: str) -> bool:
+        asked.append(name)
+        return True
+
+    names = [f"s-2026030{day}T000000Z" for day in (4, 3, 2, 1)]
+    archives.expired(names, 1, datetime(2026, 3, 1, 12, tzinfo=UTC), counts)
+    assert asked == [names[0], names[3]]
 
 
 def test_files_as_they_were_written_are_right() -> None:
@@ -105,6 +123,9 @@ def test_each_file_that_is_not_as_it_was_written_is_named() -> None:
         "data/toc.dat has 9 bytes, and should have 10",
     ]
     found = {each["path"]: {**each, "sha256": "dd"} for each in ENTRIES["files"][:1]}
+    assert (
+        archives.changed_files(manifest(), {each["path"]: {"bytes": each["bytes"]} for each in ENTRIES["files"]}) == []
+    )
     assert "data/toc.dat was changed: its checksum is another" in archives.changed_files(manifest(), found)
 
 
