@@ -10,6 +10,7 @@ asked at the address that its users have.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -30,7 +31,7 @@ from .verdict import Verdict, worst
 from .wording import counted
 
 POLL_SECONDS = 0.5
-MOST_AT_ONCE = 8
+MOST_AT_ONCE = 32
 
 Endpoint = Mapping[str, Any]
 
@@ -114,11 +115,12 @@ def _evidence(session: Session) -> list[str]:
 
 
 def look(session: Session, pods: list[str]) -> Checkup:
-    """Ask all endpoints once, side by side."""
+    """Ask all endpoints once, side by side. Where pods are silent, those whose turn has not come yet are left out."""
     params = session.params
     endpoint: Endpoint = params["endpoint"]
     forward = not session.call.check_mode  # a port-forward counts as a write
     ask = partial(_ask_pod, session.cluster, params["namespace"], forward)
+    turn = partial(_in_turn, partial(ask, endpoint), Deadline(endpoint["timeout_seconds"]), threading.Event())
     with ThreadPoolExecutor(MOST_AT_ONCE) as pool:
         of_users = {each["url"]: pool.submit(_timed, partial(_ask_address, each)) for each in _addresses(endpoint)}
         within = {
@@ -126,7 +128,7 @@ def look(session: Session, pods: list[str]) -> Checkup:
             for pod in pods[:1]
             for each in _without_address(endpoint)
         }
-        judged = list(pool.map(lambda pod: _timed(partial(ask, endpoint, pod)), pods))
+        judged = list(pool.map(turn, pods))
     of_pods = {f"pod {pod}": verdict for pod, verdict in zip(pods, judged, strict=True)}
     if not pods:
         of_pods["pods"] = Verdict("fail", "no pod is ready")
@@ -150,6 +152,16 @@ def _addresses(endpoint: Endpoint) -> list[Endpoint]:
 def _without_address(endpoint: Endpoint) -> list[Endpoint]:
     """The further endpoints of a service that has no address: one pod answers for all."""
     return [{**endpoint, **each} for each in endpoint["more"] or [] if not endpoint["url"] and not each["url"]]
+
+
+def _in_turn(ask: Callable[[str], Verdict], deadline: Deadline, failed: threading.Event, pod: str) -> Verdict:
+    """The verdict on one of many pods: once one has failed and the time is over, what further ones say adds nothing."""
+    if deadline.expired and failed.is_set():
+        return Verdict("unknown", f"pod {pod} was not asked, since others gave no answer for so long")
+    verdict = _timed(partial(ask, pod))
+    if verdict.status == "fail":
+        failed.set()
+    return verdict
 
 
 def _timed(ask: Callable[[], Verdict]) -> Verdict:

@@ -17,7 +17,7 @@ from tests.integration.harness.audit import AuditLog
 from tests.integration.harness.credentials import kubeconfig, service_account
 from tests.integration.harness.ground import Ground
 from tests.integration.harness.pressing import Press, Pressed
-from tests.integration.harness.services import Service, Services
+from tests.integration.harness.services import Service, Services, container
 
 READ = ["get", "list", "watch"]
 WITHOUT_PROXY = {
@@ -28,6 +28,16 @@ WITHOUT_PROXY = {
 }
 #: The lab may be busy with other tests; what is asked here is what is said, not how soon.
 PATIENT = {"health_patience_seconds": 20, "health_timeout_seconds": 20}
+#: A service whose readiness is asked in vain by nobody but the kubelet.
+HANGING = [
+    "node", "-e",
+    """
+    require('http').createServer((request, response) => {
+      if (request.headers['user-agent'].startsWith('kube-probe')) response.end('{}')
+      else if (request.url === '/stream') setInterval(() => response.write('tick'), 100)
+    }).listen(Number(process.env.PORT ?? 3001))
+    """,
+]  # fmt: skip
 
 
 def lines(pressed: Pressed) -> dict[str, dict[str, Any]]:
@@ -105,6 +115,20 @@ def test_a_200_that_reports_a_lost_database_fails(service: Services, press: Pres
     assert pressed.rc == 2
     assert 'database is "disconnected", expected "connected"' in pressed.closing()
     assert pressed.results("workload_mark") == []
+
+
+def test_a_pod_that_hangs_and_an_answer_without_end_fail(service: Services, press: Press) -> None:
+    """The kubelet finds it ready; whoever else asks waits for ever."""
+    api = service(["v1.2.1"], change=lambda manifest: container(manifest["spec"]["template"]).update(command=HANGING))
+    name = api.workload.pods[0]["metadata"]["name"]
+    pressed = press("health", api.having(more_endpoints=[{"path": "/stream"}]))
+    checked = press("health", api, options=["--check"])
+    assert (pressed.rc, checked.rc) == (2, 2), pressed.output
+    for each in (pressed, checked):
+        assert f"pod {name} gives no answer: nothing comes within 2 s" in lines(each)["pods answer"]["reason"]
+        assert lines(each)["pods answer"]["status"] == "fail"
+    said = lines(pressed)[f"/stream of pod {name}"]
+    assert (said["status"], "begins (200), and does not end within 2 s" in said["reason"]) == ("fail", True), said
 
 
 def test_what_cannot_be_asked_is_unknown_and_reaches_only_what_was_told(service: Services, press: Press) -> None:

@@ -23,6 +23,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+from .. import bodies
 from ..deadline import Deadline
 from ..errors import Fault, OperatorError
 from ..redaction import redact_text
@@ -181,19 +182,32 @@ class Cluster:
             raise ApiFault(refusal.status, message, fault) from refusal
 
     def proxied(self, path: str, timeout_seconds: float) -> tuple[int, str, str]:
-        """A GET through a pod or service proxy: status, body, and who answered (C(service) or C(api server)).
+        """A GET through a pod or service proxy: status, body, and who answered (C(service), C(api server), C(nobody)).
 
-        No retry: the caller judges. Status 0 stands for no answer in time.
+        No retry: the caller judges. Status 0 comes with the reason; C(nobody) means that the time went by.
         """
+        deadline = Deadline(timeout_seconds)
+        timeout = urllib3.Timeout(connect=min(CONNECT_SECONDS, timeout_seconds), read=timeout_seconds)
         try:
-            answer = self._once("GET", path, timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=timeout_seconds))
+            answer = self._once("GET", path, timeout=timeout, preload_content=False)
         except Unreachable as fault:
+            if isinstance(fault.__cause__, urllib3.exceptions.ReadTimeoutError):
+                return 0, f"nothing comes within {timeout_seconds:g} s", "nobody"
             return 0, str(fault), "api server"
-        body = answer.data.decode("utf-8", "replace")
+        try:
+            body = bodies.read(answer.read1, deadline)
+        except (TimeoutError, urllib3.exceptions.ReadTimeoutError):
+            return 0, f"an answer begins ({answer.status}), and does not end within {timeout_seconds:g} s", "nobody"
+        except urllib3.exceptions.HTTPError as fault:
+            return 0, f"an answer begins ({answer.status}) and breaks off: {_cause(fault)}", "nobody"
+        finally:
+            answer.close()
         return answer.status, body, "api server" if _status(body) else "service"
 
-    def forwarded(self, namespace: str, pod: str, port: int, url_path: str, timeout_seconds: float) -> tuple[int, str]:
-        """A GET through a port-forward: status and body, status 0 with the reason where there is no answer."""
+    def forwarded(
+        self, namespace: str, pod: str, port: int, url_path: str, timeout_seconds: float
+    ) -> tuple[int, str, str]:
+        """The same through a port-forward."""
         return forwarding.get(self._api, namespace, pod, port, url_path, timeout_seconds)
 
     def stream(self, path: str, seconds: float, **query: str) -> Any:

@@ -12,14 +12,17 @@ from __future__ import annotations
 import http.client
 from typing import TYPE_CHECKING
 
+from .. import bodies
+from ..deadline import Deadline
+
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient
 
-MOST_BYTES = 1 << 20
 
-
-def get(api: ApiClient, namespace: str, pod: str, port: int, url_path: str, timeout_seconds: float) -> tuple[int, str]:
-    """Status and body of the pod's own answer; status 0 with the reason where there is none."""
+def get(
+    api: ApiClient, namespace: str, pod: str, port: int, url_path: str, timeout_seconds: float
+) -> tuple[int, str, str]:
+    """Status, body and who answered, as C(Cluster.proxied) tells it."""
     # Imported where they are needed: the typed API brings a second's worth of models along.
     from kubernetes.client import CoreV1Api  # noqa: PLC0415
     from kubernetes.client.exceptions import ApiException  # noqa: PLC0415
@@ -29,16 +32,19 @@ def get(api: ApiClient, namespace: str, pod: str, port: int, url_path: str, time
         connect = CoreV1Api(api).connect_get_namespaced_pod_portforward
         forward = portforward(connect, pod, namespace, ports=str(port), _request_timeout=timeout_seconds)
     except ApiException as fault:
-        return 0, f"port-forward is refused: {str(fault.reason).partition(' -+-+- ')[0]}"
+        return 0, f"port-forward is refused: {str(fault.reason).partition(' -+-+- ')[0]}", "api server"
+    deadline = Deadline(timeout_seconds)
     connection = http.client.HTTPConnection(pod, port, timeout=timeout_seconds)
     try:
         connection.sock = forward.socket(port)
         connection.sock.settimeout(timeout_seconds)
         connection.request("GET", url_path, headers={"User-Agent": "linkops.runbooks", "Connection": "close"})
         answer = connection.getresponse()
-        return answer.status, answer.read(MOST_BYTES).decode("utf-8", "replace")
+        return answer.status, bodies.read(answer.read1, deadline), "service"
+    except TimeoutError:
+        return 0, f"nothing whole comes by port-forward within {timeout_seconds:g} s", "nobody"
     except (OSError, http.client.HTTPException) as fault:
-        return 0, f"port-forward: {forward.error(port) or fault or type(fault).__name__}"
+        return 0, f"port-forward: {forward.error(port) or fault or type(fault).__name__}", "api server"
     finally:
         connection.close()
         forward.close()

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import socket
 from collections.abc import Mapping
 from typing import Any
@@ -13,9 +15,9 @@ from urllib.error import HTTPError, URLError
 
 from ansible.module_utils.urls import open_url
 
+from .. import bodies
+from ..deadline import Deadline
 from ..verdict import Verdict
-
-MOST_BYTES = 1 << 20
 
 
 def get(url: str, timeout_seconds: float, validate_certs: bool = True) -> tuple[int, str] | Verdict:
@@ -35,28 +37,33 @@ def exchange(
     """The same with the answer's headers, their names in lower case. With headers of ours no redirect is followed,
     since they may hold a credential.
     """
+    deadline = Deadline(timeout_seconds)
     try:
-        answer = open_url(
+        with contextlib.closing(_answer(method, url, timeout_seconds, headers, body, validate_certs)) as answer:
+            told = {name.lower(): value for name, value in answer.headers.items()}
+            return answer.status, bodies.read(answer.read1, deadline), told
+    except URLError as fault:
+        if isinstance(fault.reason, socket.gaierror):
+            return Verdict("unknown", f"{url} cannot be asked from here: the name does not resolve ({fault.reason})")
+        return 0, str(fault.reason), {}
+    except (OSError, ValueError, http.client.HTTPException) as fault:
+        return 0, str(fault) or type(fault).__name__, {}
+
+
+def _answer(
+    method: str, url: str, timeout_seconds: float, headers: Mapping[str, str] | None, body: bytes | None, certs: bool
+) -> Any:
+    """The answer, its body yet unread, whatever its status."""
+    try:
+        return open_url(
             url,
             method=method,
             data=body,
             headers=dict(headers or {}),
             timeout=timeout_seconds,
-            validate_certs=validate_certs,
+            validate_certs=certs,
             http_agent="linkops.runbooks",
             follow_redirects="none" if headers else "safe",
         )
-        return answer.status, *_content(answer)
     except HTTPError as fault:
-        return fault.code, *_content(fault)
-    except URLError as fault:
-        if isinstance(fault.reason, socket.gaierror):
-            return Verdict("unknown", f"{url} cannot be asked from here: the name does not resolve ({fault.reason})")
-        return 0, str(fault.reason), {}
-    except (OSError, ValueError) as fault:
-        return 0, str(fault) or type(fault).__name__, {}
-
-
-def _content(answer: Any) -> tuple[str, dict[str, str]]:
-    text = answer.read(MOST_BYTES).decode("utf-8", "replace")
-    return text, {name.lower(): value for name, value in answer.headers.items()}
+        return fault

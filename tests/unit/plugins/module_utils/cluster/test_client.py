@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from io import BytesIO
 from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any, TypeAlias
@@ -45,8 +46,12 @@ class Pool:
         answer = next(self._answers)
         if isinstance(answer, Exception):
             raise answer
-        data = answer[1] if isinstance(answer[1], bytes) else json.dumps(answer[1]).encode()
-        return SimpleNamespace(status=answer[0], data=data, headers={"Date": self.date} if self.date else {})
+        content = answer[1]
+        data = content if isinstance(content, bytes) else b"" if callable(content) else json.dumps(content).encode()
+        return SimpleNamespace(
+            status=answer[0], data=data, headers={"Date": self.date} if self.date else {},
+            read1=content if callable(content) else BytesIO(data).read1, close=lambda: None,
+        )  # fmt: skip
 
 
 def cluster(pool: Pool) -> Cluster:
@@ -231,6 +236,39 @@ def test_no_answer_through_the_proxy_is_an_answer_too() -> None:
     code, words, who = cluster(Pool(ConnectTimeoutError(CONNECTION, "timed out"))).proxied("/proxy/health", 2)
     assert (code, who) == (0, "api server")
     assert "timed out" in words
+
+
+def breaking(fault: Exception) -> Any:
+    """A body that breaks off after its first words."""
+    pieces = iter([b"{"])
+
+    def read1(_amount: int) -> bytes:
+        for piece in pieces:
+            return piece
+        raise fault
+
+    return read1
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        pytest.param(ReadTimeoutError(CONNECTION, "/", "timed out"), "nothing comes within 0.05 s", id="hangs"),
+        pytest.param((200, lambda _amount: b"tick\n"), "begins (200), and does not end within 0.05 s", id="streams"),
+        pytest.param(
+            (200, breaking(ReadTimeoutError(CONNECTION, "/", "timed out"))), "does not end within", id="stops in it"
+        ),
+        pytest.param((200, breaking(ProtocolError("cut"))), "begins (200) and breaks off: cut", id="breaks off"),
+    ],
+)
+def test_an_answer_that_does_not_come_whole_is_nobodys(answer: Answer, words: str) -> None:
+    code, told, who = cluster(Pool(answer)).proxied("/proxy/health", 0.05)
+    assert (code, who) == (0, "nobody")
+    assert words in told
+
+
+def test_a_large_answer_is_cut_off() -> None:
+    assert cluster(Pool((200, b"x" * (5 << 20)))).proxied("/proxy/health", 60) == (200, "x" * (1 << 20), "service")
 
 
 class Stream:
