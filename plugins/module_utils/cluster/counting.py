@@ -73,6 +73,10 @@ class ScaleWatch(RolloutWatch):
             if not (pod["metadata"].get("deletionTimestamp") or revisions.pod_ended(pod))
         ]
 
+    def diagnosed(self) -> list[Mapping[str, Any]]:
+        """The same: no more of them may get ready, whatever ended before."""
+        return self.pods_of_target()
+
     def stuck_pod(self) -> Mapping[str, Any] | None:
         """None: no pod is taken away for a number's sake."""
         return None

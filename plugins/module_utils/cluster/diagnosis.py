@@ -28,6 +28,11 @@ _RETRIED = frozenset({"CrashLoopBackOff", "RunContainerError", "CreateContainerE
 _NOT_THE_VERSION = frozenset(
     {"Evicted", "Preempting", "NodeShutdown", "Terminated", "NodeAffinity", "UnexpectedAdmissionError"}
 )
+# Not admitted by kubelet, or ended with the node: a workload's controller makes another pod at once, whereas a Job's
+# pod did not start (kubernetes/kubernetes:pkg/kubelet/lifecycle/predicate.go, pkg/kubelet/cm/topologymanager).
+_REPLACED = frozenset({"TopologyAffinityError", "NodeName", "NodePorts", "TaintToleration", "NodeLost", "Shutdown"})
+#: What a node has run out of: OutOfcpu, OutOfpods, OutOfnvidia.com/gpu.
+_OUT_OF = "OutOf"
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,19 @@ def diagnose(pod: Mapping[str, Any], crash_restarts: int, before: Mapping[str, i
             findings.append(finding)
     findings += _conditions(name, status)
     return sorted(findings, key=lambda finding: not finding.fatal)
+
+
+def of_the_node(pod: Mapping[str, Any]) -> bool:
+    """Whether a workload's pod ended for its node's or the scheduler's sake, so that the next one may run."""
+    status = pod.get("status") or {}
+    reason = str(status.get("reason") or "")
+    disrupted = any(
+        each.get("type") == "DisruptionTarget" and each.get("status") == "True"
+        for each in status.get("conditions") or []
+    )
+    return status.get("phase") == "Failed" and (
+        disrupted or reason in _NOT_THE_VERSION | _REPLACED or reason.startswith(_OUT_OF)
+    )
 
 
 def first_fatal(findings: Iterable[Finding]) -> Finding | None:

@@ -41,11 +41,12 @@ class Turnover:
     def apply(self, change: Change) -> None:
         """Take in one change."""
         entry = change.entry
-        if change.kind != "Pod":
+        if change.type == "RESET":
+            if change.kind == "Pod":
+                self.pods.clear()
+        elif change.kind != "Pod":
             self.deleted = change.type == "DELETED"
             self.workload = entry
-        elif change.type == "RESET":
-            self.pods.clear()
         elif change.type == "DELETED":
             self.pods.pop(entry["metadata"]["name"], None)
         elif snapshot.belongs(entry, self._owners):
@@ -77,7 +78,7 @@ class Turnover:
 
     def waits_for(self, now: datetime) -> str:
         """What has to come to an end before the next pod may go, empty if nothing."""
-        leaving = sorted(_name(pod) for pod in self.pods.values() if self._leaving(pod))
+        leaving = sorted(_name(pod) for pod in self.pods.values() if self._awaited(pod, now))
         if leaving:
             return f"{leaving[0]} is on its way out"
         wanted = rollout.desired_replicas(self.workload)
@@ -113,6 +114,12 @@ class Turnover:
 
     def _leaving(self, pod: Object) -> bool:
         return bool(pod["metadata"].get("deletionTimestamp")) or pod["metadata"]["uid"] in self._sent
+
+    def _awaited(self, pod: Object, now: datetime) -> bool:
+        """Whether it leaves, by this run or within its grace time; on a dead node an earlier one may never be gone."""
+        # A deletionTimestamp is the moment when the grace time ends.
+        ends = pod["metadata"].get("deletionTimestamp")
+        return pod["metadata"]["uid"] in self._sent or (bool(ends) and datetime.fromisoformat(ends) > now)
 
     def _settled(self, pod: Object, now: datetime) -> bool:
         """Ready, and for as long as C(minReadySeconds) asks."""

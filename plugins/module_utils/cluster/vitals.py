@@ -15,7 +15,7 @@ from ..lines import WARNING
 from ..verdict import Status, Verdict
 from ..wording import counted, duration
 from . import autoscaling, diagnosis, overrides, rollout
-from .revisions import pod_is_ready
+from .revisions import pod_ended, pod_is_ready
 
 Object = Mapping[str, Any]
 
@@ -59,9 +59,12 @@ def pods_verdict(
     wanted = rollout.desired_replicas(workload)
     alive = [pod for pod in pods if not pod["metadata"].get("deletionTimestamp")]
     ready = sorted(pod["metadata"]["name"] for pod in alive if pod_is_ready(pod))
+    # One that ended was replaced: it says something only where its replacements do not get ready.
+    failing = len(ready) < wanted
+    telling = [pod for pod in alive if not pod_ended(pod) or (failing and not diagnosis.of_the_node(pod))]
     reasons: dict[str, str] = {}
     fatal = []
-    for pod in alive:
+    for pod in telling:
         name = pod["metadata"]["name"]
         found = diagnosis.diagnose(pod, crash_restarts)
         fatal += [finding for finding in found if finding.fatal]
@@ -73,7 +76,7 @@ def pods_verdict(
         words += f": {_first(reasons.values())}"
     if wanted == 0:
         return Verdict("fail", "it is scaled to 0: nothing serves", evidence)
-    return Verdict("fail" if len(ready) < wanted or fatal else "pass", words, evidence)
+    return Verdict("fail" if failing or fatal else "pass", words, evidence)
 
 
 def restarts_verdict(pods: Iterable[Object], now: datetime, recent_seconds: float) -> Verdict:

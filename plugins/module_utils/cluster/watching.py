@@ -105,16 +105,20 @@ class RolloutWatch:
         return state, None
 
     def findings(self) -> list[Finding]:
-        """What keeps the target's pods from being ready."""
+        """What keeps the target's pods from being ready, or ended one for the template's own sake."""
         return [
             finding
-            for pod in self.pods_of_target()
+            for pod in self.diagnosed()
             for finding in diagnosis.diagnose(pod, self._crash_restarts, self._restarts.get(pod["metadata"]["uid"]))
         ]
 
     def pods_of_target(self) -> list[Mapping[str, Any]]:
-        """The pods that run the target."""
-        return revisions.pods_of(self.target, self.pods.values())
+        """The pods that run the target; one that ended is not counted by its controller, and replaced."""
+        return [pod for pod in revisions.pods_of(self.target, self.pods.values()) if not revisions.pod_ended(pod)]
+
+    def diagnosed(self) -> list[Mapping[str, Any]]:
+        """The pods that tell of the target; those that a node rejected or lost tell nothing of it."""
+        return [pod for pod in revisions.pods_of(self.target, self.pods.values()) if not diagnosis.of_the_node(pod)]
 
     def waiting_for(self) -> str:
         """What the first pod that is not ready waits for, with its probe where that is it."""
@@ -154,7 +158,7 @@ class RolloutWatch:
         """Add a point to the timeline if the picture changed."""
         picture: dict[str, dict[str, int]] = {}
         for pod in self.pods.values():
-            if not pod["metadata"].get("deletionTimestamp"):
+            if not (pod["metadata"].get("deletionTimestamp") or revisions.pod_ended(pod)):
                 number = str(self._numbers.get(revisions.pod_hash(pod), "?"))
                 counted = picture.setdefault(number, {"pods": 0, "ready": 0})
                 counted["pods"] += 1

@@ -43,6 +43,8 @@ EXPECTED: dict[str, tuple[str, bool] | None] = {
     "scheduling gated": ("SchedulingGated", False),
     "evicted": None,
     "ended": ("DeadlineExceeded", True),
+    "not admitted": ("OutOfcpu", True),
+    "sysctl forbidden": ("SysctlForbidden", True),
 }
 
 
@@ -165,3 +167,22 @@ def test_a_readiness_probe_in_words(probe: dict[str, Any] | None, words: str) ->
     assert diagnosis.readiness_probe(template, "api") == words
     assert diagnosis.readiness_probe(template, "metrics") == ""
     assert diagnosis.readiness_probe(template, "") == ""
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        pytest.param({"reason": "OutOfcpu"}, True, id="no cpu"),
+        pytest.param({"reason": "OutOfpods"}, True, id="too many pods"),
+        pytest.param({"reason": "OutOfnvidia.com/gpu"}, True, id="no device"),
+        pytest.param({"reason": "TopologyAffinityError"}, True, id="topology"),
+        pytest.param({"reason": "Evicted"}, True, id="evicted"),
+        pytest.param({"conditions": [{"type": "DisruptionTarget", "status": "True"}]}, True, id="disrupted"),
+        pytest.param({"reason": "Terminated"}, True, id="node shut down"),
+        pytest.param({"reason": "DeadlineExceeded"}, False, id="its own deadline"),
+        pytest.param({"reason": "SysctlForbidden"}, False, id="its own sysctl"),
+        pytest.param({"reason": "Evicted", "phase": "Running"}, False, id="it runs"),
+    ],
+)
+def test_what_ended_for_the_nodes_sake(status: dict[str, Any], expected: bool) -> None:
+    assert diagnosis.of_the_node({"metadata": {"name": "api-1"}, "status": {"phase": "Failed", **status}}) is expected

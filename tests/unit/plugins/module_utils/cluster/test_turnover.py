@@ -14,7 +14,8 @@ from ansible_collections.linkops.runbooks.tests.unit.plugins.fixtures.scenes imp
 from ansible_collections.linkops.runbooks.tests.unit.plugins.fixtures.settled import NOW, pod_of, settled
 
 NEW = "2026-03-05T12:00:00Z"
-LEAVING = {"deletionTimestamp": NEW}
+#: When the grace time of a pod on its way out ends.
+LEAVING = {"deletionTimestamp": "2026-03-05T12:00:30Z"}
 
 
 def turnover(at: Scene) -> Turnover:
@@ -125,3 +126,26 @@ def test_old_news_of_an_evicted_pod_does_not_bring_it_back() -> None:
     state.apply(Change("Pod", "MODIFIED", pod_of("deployment", "servicelink-api-0")))
     assert state.waits_for(NOW) == "servicelink-api-0 is on its way out"
     assert names(state.due()) == ["servicelink-api-1", "servicelink-api-2"]
+
+
+def test_a_pod_that_stays_after_its_grace_time_is_awaited_only_where_this_run_evicted_it() -> None:
+    """Such as one on a dead node, whose replacement runs long since."""
+    at = settled("deployment")
+    at.pods.append(pod_of("deployment", "stays", **LEAVING))
+    state = turnover(at)
+    assert state.waits_for(NOW + timedelta(seconds=29)) == "stays is on its way out"
+    assert state.waits_for(NOW + timedelta(seconds=30)) == ""
+    assert "stays" not in names(state.due())
+    state.send_away(at.pods[-1])
+    assert state.waits_for(NOW + timedelta(seconds=30)) == "stays is on its way out"
+
+
+def test_a_watch_that_begins_anew_is_no_change() -> None:
+    at = settled("deployment")
+    state = turnover(at)
+    state.apply(Change("Deployment", "RESET"))
+    assert not state.superseded
+    assert not state.deleted
+    assert names(state.alive) == names(at.pods)
+    state.apply(Change("Pod", "RESET"))
+    assert state.alive == []

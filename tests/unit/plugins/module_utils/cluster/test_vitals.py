@@ -65,6 +65,9 @@ def running(limits: dict[str, str] | None = None, name: str = "api-1") -> dict[s
         pytest.param([pod("ready"), pod("image not found")], 1, "fail", "ErrImagePull", id="a fatal one beside"),
         pytest.param([pod("ready"), pod("starting")], 1, "pass", "1 of 1 ready", id="a surge pod starts"),
         pytest.param([], 0, "fail", "scaled to 0", id="scaled to nothing"),
+        pytest.param([pod("ready"), pod("not admitted")], 1, "pass", "1 of 1 ready", id="one was replaced"),
+        pytest.param([pod("ready"), pod("sysctl forbidden")], 1, "pass", "1 of 1 ready", id="long since replaced"),
+        pytest.param([pod("sysctl forbidden")], 1, "fail", "SysctlForbidden", id="none is admitted"),
     ],
 )
 def test_pods(pods: list[dict[str, Any]], wanted: int, status: str, told: str) -> None:

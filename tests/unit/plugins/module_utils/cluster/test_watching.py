@@ -85,6 +85,8 @@ def test_a_status_that_is_ahead_of_the_pods_waits_for_them() -> None:
         pytest.param(6, "unschedulable", None, id="unschedulable is waited for"),
         pytest.param(8, "image not found", None, id="a fatal reason of what is left"),
         pytest.param(4, "crash loop, two restarts", None, id="a crash loop of another revision"),
+        pytest.param(6, "not admitted", None, id="a node that rejected it"),
+        pytest.param(6, "sysctl forbidden", "SysctlForbidden", id="rejected for what the template asks"),
     ],
 )
 def test_only_the_targets_pods_end_a_rollout(number: int, state_of_pod: str, reason: str | None) -> None:
@@ -102,6 +104,15 @@ def test_a_strangers_pod_is_not_seen() -> None:
     state = watched(at, 6)
     seen(state, {**pod_of(at, 6, "api-1", "image not found"), "metadata": {"name": "x", "uid": "x"}})
     assert state.pods == {}
+
+
+def test_pods_that_a_node_rejected_are_replaced_and_do_not_count() -> None:
+    at = scene("deployment")
+    state = watched(at, 6)
+    seen(state, pod_of(at, 6, "api-0", "not admitted"), *(pod_of(at, 6, f"api-{n}") for n in (1, 2, 3)))
+    status(state, **FINISHED)
+    assert state.judge(1)[0].state == "done"
+    assert [pod["metadata"]["name"] for pod in state.pods_of_target()] == ["api-1", "api-2", "api-3"]
 
 
 def test_restarts_from_before_are_history_and_new_ones_are_not() -> None:
