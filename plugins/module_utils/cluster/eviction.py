@@ -21,7 +21,7 @@ from ..verdict import Verdict
 from . import budgets, paths, planning, revisions, rolling, snapshot
 from .client import TRANSIENT_STATUSES, ApiFault, Unreachable
 from .diagnosis import Finding
-from .feed import Change, Feed
+from .feed import Change, Feed, present
 from .restarting import Restart
 from .revisions import Object
 from .session import Session
@@ -123,7 +123,7 @@ def _watched(session: Session, state: Turnover, tries: Refusals, clock: Deadline
     """Evict and wait until no pod is due and all are ready; each pod has the call's deadline for itself."""
     cluster, held, say = session.cluster, session.held, session.call.say
     namespace, kind, name = session.workload
-    patience = Deadline(session.params["deadline_seconds"])
+    patience, looked = Deadline(session.params["deadline_seconds"]), False
     said, said_at = "", 0.0
     feed = Feed(cluster, clock)
     with contextlib.closing(feed):
@@ -148,7 +148,7 @@ def _watched(session: Session, state: Turnover, tries: Refusals, clock: Deadline
                 else:
                     say(f"evicted {due[0]['metadata']['name']}, {len(due) - 1} still due")
                     tries.evicted.append(due[0]["metadata"]["name"])
-                    tries.why, patience = "", Deadline(session.params["deadline_seconds"])
+                    tries.why, patience, looked = "", Deadline(session.params["deadline_seconds"]), False
                     state.send_away(due[0])
                     continue
             line = f"{len(due)} still due, {waits or tries.why}"
@@ -156,10 +156,14 @@ def _watched(session: Session, state: Turnover, tries: Refusals, clock: Deadline
                 say(line)
                 said, said_at = line, clock.elapsed
             if patience.expired:
-                blocked = waits or tries.why
-                return Ended("timeout", "deadline", f"no progress for {patience.seconds:.0f} s: {blocked}")
-            if (change := feed.next(min(1.0, patience.remaining))) is not None:
-                state.apply(change)
+                if looked:
+                    blocked = waits or tries.why
+                    return Ended("timeout", "deadline", f"no progress for {patience.seconds:.0f} s: {blocked}")
+                looked = True
+                for change in present(cluster, state.workload):
+                    state.apply(change)
+            elif (heard := feed.next(min(1.0, patience.remaining))) is not None:
+                state.apply(heard)
 
 
 def _end(state: Turnover, due: int, waits: str) -> Ended | None:

@@ -14,7 +14,8 @@ from typing import Any
 
 from ..deadline import Deadline
 from ..errors import OperatorError
-from .client import Cluster, events
+from . import paths, snapshot
+from .client import ApiFault, Cluster, events
 
 try:
     from urllib3.exceptions import HTTPError
@@ -22,8 +23,11 @@ except ImportError:  # connect() has reported it
     HTTPError = OSError  # type: ignore[assignment,misc]
 
 RECONNECT_SECONDS = 0.2
-#: A watch is renewed this often, so that a connection that died in silence is not listened to for longer.
-LONGEST_SECONDS = 300.0
+#: A watch is renewed this often, so that a connection that died in silence is not listened to for much longer.
+LONGEST_SECONDS = 30.0
+#: For the last look before time is up, which is tried again on transient faults.
+LOOK_SECONDS = 10.0
+GONE = 410  # too old a resourceVersion to resume from
 
 
 @dataclass(frozen=True)
@@ -82,14 +86,40 @@ class Feed:
             self._changes.put(Change(kind, "RESET"))
         since = {"resourceVersion": version} if version else {}
         seconds = min(self._deadline.remaining, LONGEST_SECONDS)
-        answer = self._cluster.stream(path, seconds, allowWatchBookmarks="true", **since, **query)
+        try:
+            answer = self._cluster.stream(path, seconds, allowWatchBookmarks="true", **since, **query)
+        except ApiFault as fault:
+            if fault.status == GONE:
+                return ""
+            raise
         for event in events(answer):
             if self._closed.is_set():
                 break
             entry = event["object"]
-            if event["type"] == "ERROR":  # 410: too old to resume from
+            if event["type"] == "ERROR":  # GONE
                 return ""
             version = entry["metadata"]["resourceVersion"]
             if event["type"] != "BOOKMARK":
                 self._changes.put(Change(kind, event["type"], {**entry, "kind": kind}))
         return version
+
+
+def present(cluster: Cluster, workload: Mapping[str, Any]) -> list[Change]:
+    """A workload and its pods as they are now, as changes; for the last look, since a watch may have died in silence.
+
+    Empty where the API server does not answer.
+    """
+    kind, metadata = workload["kind"], workload["metadata"]
+    namespace = metadata["namespace"]
+    selector = snapshot.selector_text(workload["spec"]["selector"])
+    cluster.persist(Deadline(LOOK_SECONDS))
+    try:
+        now = cluster.get(paths.path(kind, namespace, metadata["name"]))
+        pods = cluster.items(paths.path("Pod", namespace), labelSelector=selector)
+    except OperatorError as fault:
+        return [Change(kind, "DELETED", dict(workload))] if fault.reason == "not_found" else []
+    return [
+        Change(kind, "MODIFIED", {**now, "kind": kind}),
+        Change("Pod", "RESET"),
+        *(Change("Pod", "ADDED", {**pod, "kind": "Pod"}) for pod in pods),
+    ]

@@ -15,7 +15,7 @@ from ..deadline import Deadline
 from . import diagnosis, evidence, paths, revisions, rollout, snapshot
 from .client import ApiFault, Cluster
 from .diagnosis import Finding
-from .feed import Change, Feed
+from .feed import Change, Feed, present
 from .leases import Held
 from .revisions import Revision
 
@@ -65,7 +65,7 @@ class RolloutWatch:
         self._owners = {revision.uid for revision in known} | {target.uid, workload["metadata"]["uid"]}
         self._complaints: list[str] = []
         self._deleted = False
-        self._restarted = 0
+        self._counted: dict[str, int] = {}
         self._restarted_at: float | None = None
 
     def apply(self, change: Change, seconds: float) -> None:
@@ -188,14 +188,13 @@ class RolloutWatch:
             self._restarts.setdefault(change.entry["metadata"]["uid"], diagnosis.past_restarts(change.entry))
 
     def _count_restarts(self, seconds: float) -> None:
-        restarted = sum(
-            count - self._restarts[pod["metadata"]["uid"]].get(container, 0)
-            for pod in self.pods_of_target()
-            for container, count in diagnosis.restart_counts(pod).items()
-        )
-        if restarted > self._restarted:
-            self._restarted_at = seconds
-        self._restarted = restarted
+        for pod in self.pods_of_target():
+            uid = pod["metadata"]["uid"]
+            past = self._restarts[uid]
+            counted = sum(count - past.get(name, 0) for name, count in diagnosis.restart_counts(pod).items())
+            if counted > self._counted.get(uid, 0):
+                self._restarted_at = seconds
+                self._counted[uid] = counted
 
 
 def watch(
@@ -227,24 +226,29 @@ def watch(
                 metadata["resourceVersion"],
                 fieldSelector=f"involvedObject.uid={metadata['uid']}",
             )
-        while not deadline.expired:
+        while True:
+            if last := deadline.expired:
+                for change in present(cluster, state.workload):
+                    state.apply(change, deadline.elapsed)
             held.renew_if_due()
             state.record(deadline.elapsed)
             verdict, finding = state.judge(deadline.elapsed)
             if verdict.state != "waiting":
                 ended: Any = "superseded" if verdict.reason == "superseded" else verdict.state
                 return _ended(state, ended, verdict, deadline, freed, finding)
+            if last:
+                break
             if (stuck := state.stuck_pod()) is not None:
                 _free(cluster, stuck, held, freed, say)
             line = _line(verdict, state)
             if line != said or deadline.elapsed - said_at >= PROGRESS_SECONDS:
                 say(line)
                 said, said_at = line, deadline.elapsed
-            if (change := feed.next(min(1.0, deadline.remaining))) is not None:
-                state.apply(change, deadline.elapsed)
+            if (heard := feed.next(min(1.0, deadline.remaining))) is not None:
+                state.apply(heard, deadline.elapsed)
     found = next(iter(state.findings()), None)
     why = state.waiting_for() or _creation(cluster, state) or "no pod says why"
-    detail = f"not done after {deadline.seconds:.0f} s: {state.judge(deadline.elapsed)[0].detail}; {why}"
+    detail = f"not done after {deadline.seconds:.0f} s: {verdict.detail}; {why}"
     return _ended(state, "timeout", rollout.Rollout("failed", detail, "deadline"), deadline, freed, found)
 
 

@@ -5,12 +5,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from ansible_collections.linkops.runbooks.plugins.module_utils.cluster.feed import Change
-from ansible_collections.linkops.runbooks.plugins.module_utils.cluster.watching import CALM_SECONDS, RolloutWatch
+from ansible_collections.linkops.runbooks.plugins.module_utils.cluster.leases import Held
+from ansible_collections.linkops.runbooks.plugins.module_utils.cluster.watching import CALM_SECONDS, RolloutWatch, watch
+from ansible_collections.linkops.runbooks.plugins.module_utils.deadline import Deadline
 from ansible_collections.linkops.runbooks.tests.unit.plugins.fixtures.scenes import Scene, load, scene
 
 
@@ -146,6 +150,60 @@ def test_a_rollout_with_a_restart_is_done_only_after_a_calm_time() -> None:
     assert state.judge(5)[0].state == "waiting"
     assert state.judge(5 + CALM_SECONDS - 0.1)[0].state == "waiting"
     assert state.judge(5 + CALM_SECONDS)[0].state == "done"
+
+
+def test_a_list_that_begins_anew_is_no_restart() -> None:
+    at = scene("deployment")
+    state = watched(at, 6)
+    pods = [pod_of(at, 6, f"api-{number}") for number in (1, 2, 3)]
+    seen(state, *pods)
+    status(state, **FINISHED)
+    pods[2]["status"]["containerStatuses"][0]["restartCount"] = 1
+    seen(state, pods[2], seconds=5, how="MODIFIED")
+    state.apply(Change("Pod", "RESET"), 60)
+    seen(state, *pods, seconds=60)
+    assert state.judge(60)[0].state == "done"
+
+
+class Silence:
+    """An API server whose watches tell nothing; asked, it says how things are now."""
+
+    def __init__(self, workload: dict[str, Any], pods: list[dict[str, Any]]) -> None:
+        self._workload, self._pods = workload, pods
+
+    now = datetime(2026, 3, 5, 12, tzinfo=UTC)
+
+    def stream(self, _path: str, _seconds: float, **_query: str) -> Any:
+        return SimpleNamespace(read1=lambda _most: b"")
+
+    def listed(self, _path: str, **_query: str) -> tuple[list[dict[str, Any]], str]:
+        return [], "5"
+
+    def items(self, path: str, **_query: str) -> list[dict[str, Any]]:
+        return self._pods if path.endswith("/pods") else []
+
+    def get(self, _path: str) -> dict[str, Any]:
+        return self._workload
+
+    def persist(self, _deadline: Deadline) -> None:
+        pass
+
+
+@pytest.mark.parametrize(("ready", "ended"), [(3, "done"), (2, "timeout")])
+def test_before_time_is_up_it_looks_once_more(ready: int, ended: str) -> None:
+    at = scene("deployment")
+    state = watched(at, 6)
+    state.workload["metadata"] |= {"namespace": "prod", "resourceVersion": "5"}
+    finished = {**FINISHED, "availableReplicas": ready, "readyReplicas": ready}
+    generation = at.workload["metadata"]["generation"]
+    now = {**state.workload, "status": {"observedGeneration": generation, **finished}}
+    pods = [pod_of(at, 6, f"api-{number}") for number in range(ready)]
+    for pod in pods:
+        pod["metadata"]["namespace"] = "prod"
+    server: Any = Silence(now, pods)
+    seen_through = watch(server, state, Deadline(0.05), Held(server, None), lambda _line: None)
+    assert seen_through.state == ended, seen_through.detail
+    assert len(seen_through.pods) == ready
 
 
 def test_an_init_container_that_came_through_long_ago_needs_no_calm_time() -> None:
