@@ -25,16 +25,21 @@ from tests.integration.harness import credentials
 
 @dataclass(frozen=True)
 class Fault:
-    """What becomes of a request: an error C(status) (0 closes the connection) after C(seconds) of silence."""
+    """What becomes of a request: an error C(status) (0 closes the connection) after C(seconds) of silence.
+
+    One that is C(carried_out) reaches the API server all the same; only its answer is lost.
+    """
 
     status: int = 0
     seconds: float = 0.0
     headers: dict[str, str] = field(default_factory=dict)
+    carried_out: bool = False
 
 
 RESET = Fault()
 OVERLOADED = Fault(503)
 THROTTLED = Fault(429, headers={"Retry-After": "1"})
+LOST_ANSWER = Fault(504, carried_out=True)
 
 #: The request as METHOD PATH?QUERY; the fault that it meets, or None to let it pass.
 Policy = Callable[[str], Fault | None]
@@ -119,6 +124,16 @@ def after(seconds: float, faults: Sequence[Fault], *words: str) -> Policy:
     return policy
 
 
+def _sent(
+    upstream: urllib3.PoolManager, api_url: str, request: http.server.BaseHTTPRequestHandler, body: bytes
+) -> urllib3.BaseHTTPResponse:
+    headers = {k: v for k, v in request.headers.items() if k.lower() not in ("host", "connection")}
+    return upstream.request(
+        request.command, api_url + request.path, body=body or None, headers=headers, preload_content=False,
+        timeout=urllib3.Timeout(connect=5, read=120),
+    )  # fmt: skip
+
+
 def _handler(gateway: Gateway, api_url: str, upstream: urllib3.PoolManager) -> type[http.server.BaseHTTPRequestHandler]:
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -130,6 +145,8 @@ def _handler(gateway: Gateway, api_url: str, upstream: urllib3.PoolManager) -> t
             if fault is None:
                 self.pass_on(body)
                 return
+            if fault.carried_out:
+                _sent(upstream, api_url, self, body).drain_conn()
             time.sleep(fault.seconds)
             if fault.status:
                 said = {"kind": "Status", "apiVersion": "v1", "code": fault.status, "message": "the gateway says no"}
@@ -137,11 +154,7 @@ def _handler(gateway: Gateway, api_url: str, upstream: urllib3.PoolManager) -> t
                 self.wfile.write(json.dumps(said).encode())
 
         def pass_on(self, body: bytes) -> None:
-            headers = {k: v for k, v in self.headers.items() if k.lower() not in ("host", "connection")}
-            answer = upstream.request(
-                self.command, api_url + self.path, body=body or None, headers=headers, preload_content=False,
-                timeout=urllib3.Timeout(connect=5, read=120),
-            )  # fmt: skip
+            answer = _sent(upstream, api_url, self, body)
             # Chunked as the API server's answers, without which a client cannot read a watch event by event.
             kind = answer.headers.get("Content-Type", "")
             self.begin(answer.status, {"Content-Type": kind, "Transfer-Encoding": "chunked"})
