@@ -24,10 +24,9 @@ from .cluster.arguments import CONNECTION, RUN, WORKLOAD
 from .database import arguments as database_arguments
 from .database import info as database_info
 from .database.connections import by_name
-from .errors import Fault, OperatorError
+from .errors import Fault, OperatorError, defect
 from .lines import Line, unasked
 from .nested import validated
-from .redaction import redact_text
 from .signals import arguments as signal_arguments
 from .verdict import Verdict
 
@@ -137,9 +136,8 @@ def _asked(operation: Operation, call: Call) -> dict[str, Any] | OperatorError:
         return operation(call)
     except OperatorError as fault:
         return fault
-    except Exception as defect:  # noqa: BLE001  # pylint: disable=broad-except
-        message = f"A defect of linkops.runbooks: {type(defect).__name__}: {redact_text(str(defect))}."
-        return OperatorError(Fault("defect", message, "Report it; the other lines stand."))
+    except Exception as found:  # noqa: BLE001  # pylint: disable=broad-except
+        return defect(found, lines.DEFECT_REMEDY)
 
 
 def _lines(name: str, result: dict[str, Any] | OperatorError) -> list[Line]:

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from .redaction import redact_text
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -40,6 +42,12 @@ class OperatorError(Exception):
     def reason(self) -> str:
         """The code of the first fault."""
         return self.faults[0].reason
+
+
+def defect(found: Exception, remedy: str) -> OperatorError:
+    """A fault of our own, in one sentence, where the rest of an answer stands without it."""
+    said = f"{type(found).__name__}: {redact_text(str(found))}" if str(found) else type(found).__name__
+    return OperatorError(Fault("defect", f"A defect of linkops.runbooks: {said.rstrip('.')}.", remedy))
 
 
 @contextlib.contextmanager

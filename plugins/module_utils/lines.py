@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from .errors import OperatorError
+from .errors import Interrupted, OperatorError, defect
 from .verdict import Verdict, worst
 
 #: How the reason of a line begins that passes and yet deserves a look: a threshold for warnings is reached.
 WARNING = "warning: "
+DEFECT_REMEDY = "Report it; the other lines stand."
 
 
 @dataclass(frozen=True)
@@ -30,11 +31,15 @@ class Line:
 
 
 def asked(name: str, question: Callable[[], Verdict]) -> Line:
-    """The line of a question; where it cannot be asked, unknown with the reason."""
+    """The line of a question; where it cannot be asked, or we fail at it, unknown with the reason."""
     try:
         return Line(name, question())
     except OperatorError as fault:
         return Line(name, unasked(fault))
+    except Interrupted:
+        raise
+    except Exception as found:  # noqa: BLE001  # pylint: disable=broad-except
+        return Line(name, unasked(defect(found, DEFECT_REMEDY)))
 
 
 def unasked(fault: OperatorError) -> Verdict:

@@ -7,8 +7,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,10 +17,10 @@ from .. import lines, trend
 from ..call import Call
 from ..deadline import Deadline
 from ..errors import OperatorError
-from ..lines import Line, asked
+from ..lines import asked
 from ..verdict import Verdict
 from . import autoscaling, event_groups, metrics, nodes, paths, resources, rollout, snapshot, vitals
-from .client import Cluster
+from .client import ApiFault, Cluster
 from .revisions import pod_is_ready
 from .session import Session, opened
 from .snapshot import Snapshot
@@ -54,11 +55,11 @@ def examine(call: Call) -> dict[str, Any]:
             used = pool.submit(_uses, session, found, now)
             scaled = pool.submit(autoscaling.read, session.cluster, found.workload)
             at_nodes = pool.submit(_nodes, session.cluster, found)
-            pods = Line("pods", _pods(session, found, warned))
+            recent_seconds = 60 * call.params["recent_minutes"]
             looked = [
-                Line("rollout", vitals.rollout_verdict(found.workload)),
-                pods,
-                Line("restarts", vitals.restarts_verdict(found.pods, now, 60 * call.params["recent_minutes"])),
+                asked("rollout", lambda: vitals.rollout_verdict(found.workload)),
+                asked("pods", lambda: _pods(session, found, warned)),
+                asked("restarts", lambda: vitals.restarts_verdict(found.pods, now, recent_seconds)),
                 asked("resources", used.result),
                 asked("events", lambda: _events(found, warned.result(), own.result(), now)),
                 asked("autoscaling", lambda: _autoscaling(found, scaled.result(), now)),
@@ -152,17 +153,34 @@ def _nodes(cluster: Cluster, found: Snapshot) -> Verdict:
     names = sorted({pod["spec"]["nodeName"] for pod in found.pods if pod["spec"].get("nodeName")})
     if not names:
         return Verdict("unknown", "none of its pods is on a node")
-    looked = {name: cluster.get(f"{paths.NODES}/{name}") for name in names[:MOST_NODES]}
-    judged = nodes.verdict(looked, _node_usage(cluster, looked))
+    looked: dict[str, dict[str, Any]] = {}
+    gone: list[str] = []
+    unread: dict[str, OperatorError] = {}
+    for name in names[:MOST_NODES]:
+        try:
+            looked[name] = cluster.get(f"{paths.NODES}/{name}")
+        except OperatorError as fault:
+            if isinstance(fault, ApiFault) and fault.status == 404:
+                gone.append(name)
+            else:
+                unread[name] = fault
+    if unread and not looked and not gone:
+        raise next(iter(unread.values()))
+    judged = nodes.verdict(
+        looked, _node_usage(cluster, looked), gone, {name: str(each) for name, each in unread.items()}
+    )
     if len(names) > MOST_NODES:
-        return Verdict(
-            judged.status, f"{judged.reason}; {len(names) - MOST_NODES} more were not asked", judged.evidence
-        )
+        return replace(judged, reason=f"{judged.reason}; {len(names) - MOST_NODES} more were not asked")
     return judged
 
 
-def _node_usage(cluster: Cluster, names: dict[str, Any]) -> dict[str, Any]:
-    try:
-        return {name: cluster.get(f"{paths.NODE_METRICS}/{name}") for name in names}
-    except OperatorError:  # the conditions tell without it; the line then names no figures
-        return {}
+def _node_usage(cluster: Cluster, names: Iterable[str]) -> dict[str, Any]:
+    """What the metrics API knows; the conditions tell without it, and the line then names no figures."""
+    found: dict[str, Any] = {}
+    for name in names:
+        try:
+            found[name] = cluster.get(f"{paths.NODE_METRICS}/{name}")
+        except OperatorError as fault:
+            if not isinstance(fault, ApiFault) or fault.status != 404:  # a new node has no sample yet
+                break
+    return found

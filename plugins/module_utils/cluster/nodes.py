@@ -10,7 +10,7 @@ What all pods of a node asked for together would take a list of pods of the whol
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..lines import WARNING
@@ -23,12 +23,23 @@ with contextlib.suppress(ImportError):  # connect() reports it
 Object = Mapping[str, Any]
 
 PRESSURES = ("MemoryPressure", "DiskPressure", "PIDPressure", "NetworkUnavailable")
+RESOURCES = ("cpu", "memory")
 MEMORY_WARNING_RATIO = 0.9
 
 
-def verdict(nodes: Mapping[str, Object], usage: Mapping[str, Object]) -> Verdict:
-    """The verdict on nodes by name; C(usage) are their NodeMetrics by name, where these could be read."""
-    troubles = [trouble for name, node in sorted(nodes.items()) for trouble in _troubles(name, node)]
+def verdict(
+    nodes: Mapping[str, Object],
+    usage: Mapping[str, Object],
+    gone: Iterable[str] = (),
+    unread: Mapping[str, str] | None = None,
+) -> Verdict:
+    """The verdict on nodes by name; C(usage) are their NodeMetrics by name, where these could be read.
+
+    C(gone) are the names of nodes that are no longer there though pods are bound to them, C(unread) the reasons why
+    others could not be read.
+    """
+    troubles = [f"node {name} is gone, and pods are still bound to it" for name in gone]
+    troubles += [trouble for name, node in sorted(nodes.items()) for trouble in _troubles(name, node)]
     used = {name: _used(node, usage[name]) for name, node in sorted(nodes.items()) if name in usage}
     evidence = {
         "nodes": {
@@ -38,6 +49,9 @@ def verdict(nodes: Mapping[str, Object], usage: Mapping[str, Object]) -> Verdict
     }
     if troubles:
         return Verdict("fail", "; ".join(troubles), evidence)
+    if unread:
+        words = "; ".join(f"node {name} cannot be asked: {reason}" for name, reason in unread.items())
+        return Verdict("unknown", words, evidence)
     notes = [
         f"{name} takes no new pods (cordoned)"
         for name, node in sorted(nodes.items())
@@ -46,12 +60,17 @@ def verdict(nodes: Mapping[str, Object], usage: Mapping[str, Object]) -> Verdict
     notes += [
         f"memory of {name} is used up to {share(each['memory'])}"
         for name, each in used.items()
-        if each["memory"] >= MEMORY_WARNING_RATIO
+        if each.get("memory", 0.0) >= MEMORY_WARNING_RATIO
     ]
     words = f"{counted(len(nodes), 'node')} ready without pressure"
-    if used:
-        highest = {resource: max(each[resource] for each in used.values()) for resource in ("cpu", "memory")}
-        words += f", used at most: cpu {share(highest['cpu'])}, memory {share(highest['memory'])} of allocatable"
+    highest = {
+        resource: max(known)
+        for resource in RESOURCES
+        if (known := [each[resource] for each in used.values() if resource in each])
+    }
+    if highest:
+        shares = ", ".join(f"{resource} {share(ratio)}" for resource, ratio in highest.items())
+        words += f", used at most: {shares} of allocatable"
     return Verdict("pass", f"{WARNING}{'; '.join(notes)}; {words}" if notes else words, evidence)
 
 
@@ -75,8 +94,10 @@ def _allocatable(node: Object) -> dict[str, str]:
 
 
 def _used(node: Object, usage: Object) -> dict[str, float]:
-    given = (node.get("status") or {}).get("allocatable") or {}
+    """The used part by resource, without what the node does not give or nobody has measured."""
+    given, taken = (node.get("status") or {}).get("allocatable") or {}, usage.get("usage") or {}
     return {
-        resource: round(float(parse_quantity(usage["usage"][resource]) / parse_quantity(given[resource])), 3)
-        for resource in ("cpu", "memory")
+        resource: round(float(parse_quantity(taken[resource]) / whole), 3)
+        for resource in RESOURCES
+        if resource in taken and (whole := parse_quantity(given.get(resource) or "0"))
     }

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.linkops.runbooks.plugins.module_utils import trend, wording
-from ansible_collections.linkops.runbooks.plugins.module_utils.errors import Fault, OperatorError
+from ansible_collections.linkops.runbooks.plugins.module_utils.errors import Fault, Interrupted, OperatorError
 from ansible_collections.linkops.runbooks.plugins.module_utils.lines import WARNING, Line, asked, summary, told, warns
 from ansible_collections.linkops.runbooks.plugins.module_utils.verdict import Verdict
 
@@ -28,6 +28,22 @@ def test_what_cannot_be_asked_is_unknown_with_the_reason() -> None:
     line = asked("events", refused)
     assert line.verdict.status == "unknown"
     assert line.verdict.reason == "cannot be asked: No right to list events. Ask for it."
+
+
+def test_a_defect_is_a_line_of_its_own_and_an_interruption_is_not() -> None:
+    def broken() -> Verdict:
+        raise KeyError("memory")
+
+    def stopped() -> Verdict:
+        raise Interrupted(15)
+
+    line = asked("nodes", broken)
+    assert line.verdict.status == "unknown"
+    assert line.verdict.reason == (
+        "cannot be asked: A defect of linkops.runbooks: KeyError: 'memory'. Report it; the other lines stand."
+    )
+    with pytest.raises(Interrupted):
+        asked("nodes", stopped)
 
 
 def test_the_summary_names_the_worst_lines() -> None:

@@ -187,6 +187,30 @@ def test_nodes(given: dict[str, Any], memory: str, status: str, told: str) -> No
     assert (verdict.status, told in verdict.reason) == (status, True), verdict.reason
 
 
+@pytest.mark.parametrize(
+    ("allocatable", "told"),
+    [
+        ({"cpu": "2", "memory": "0"}, "1 node ready without pressure, used at most: cpu 25 % of allocatable"),
+        ({"cpu": "0"}, "1 node ready without pressure"),
+        ({}, "1 node ready without pressure"),
+    ],
+)
+def test_nodes_that_give_nothing_have_no_ratio(allocatable: dict[str, str], told: str) -> None:
+    given = node()
+    given["status"]["allocatable"] = allocatable
+    assert nodes.verdict({"n": given}, {"n": {"usage": {"cpu": "500m", "memory": "1Mi"}}}).reason == told
+
+
+def test_a_node_that_is_gone_or_hidden_does_not_hide_the_others() -> None:
+    verdict = nodes.verdict({"n": node(ready="Unknown")}, {}, gone=["m"], unread={"o": "timed out"})
+    assert verdict.status == "fail"
+    assert (
+        verdict.reason == "node m is gone, and pods are still bound to it; node n is not ready: kubelet stopped posting"
+    )
+    hidden = nodes.verdict({"n": node()}, {}, unread={"o": "timed out"})
+    assert (hidden.status, hidden.reason) == ("unknown", "node o cannot be asked: timed out")
+
+
 def test_nodes_without_figures_are_judged_by_their_conditions() -> None:
     assert nodes.verdict({"n": node()}, {}).reason == "1 node ready without pressure"
 
