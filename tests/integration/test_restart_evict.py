@@ -42,6 +42,12 @@ def test_a_stateful_set_pod_by_pod(ground: Ground, watcher: Callable[[str], Watc
     assert "changed=0" in again.output.rpartition("PLAY RECAP")[2]
     assert _uids(store) == after
 
+    # And it stands for this method alone.
+    other = ground.press("restart", store, key="INC-2")
+    assert other.rc != 0
+    assert "Key INC-2 stands for a restart of StatefulSet store by method=evict" in other.closing()
+    assert _uids(store) == after
+
 
 def test_a_budget_is_named_waited_for_and_honoured(ground: Ground) -> None:
     api = ground.service(["v1.2.0"], replicas=2)

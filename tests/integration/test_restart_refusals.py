@@ -12,7 +12,8 @@ import pytest
 from lab.cluster import Manifest
 from lab.workloads import Workload
 from tests.integration.harness.ground import Ground, Refused
-from tests.integration.harness.services import Service
+from tests.integration.harness.policies import refusing
+from tests.integration.harness.services import Service, one_per_node
 
 pytestmark = pytest.mark.matrix
 
@@ -29,7 +30,9 @@ ENFORCED = {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restr
 @pytest.fixture(scope="module")
 def refused(shared: Ground) -> Refused:
     """Press for all of them at once."""
-    cases: list[Callable[[Ground], Service]] = [_paused, _rolling, _single, _asleep, _timeless]
+    cases: list[Callable[[Ground], Service]] = [
+        _paused, _rolling, _single, _asleep, _timeless, _held, _only, _guarded,
+    ]  # fmt: skip
     return shared.refused("restart", cases)
 
 
@@ -58,6 +61,25 @@ def _timeless(ground: Ground) -> Service:
     return ground.service(["v1.2.0"], "timeless", replicas=0, not_before="soon", key="two\nlines")
 
 
+def _held(ground: Ground) -> Service:
+    def partitioned(manifest: Manifest) -> None:
+        manifest["spec"]["updateStrategy"] = {"type": "RollingUpdate", "rollingUpdate": {"partition": 1}}
+
+    return ground.service(["v1.2.0"], "held", kind="StatefulSet", change=partitioned)
+
+
+def _only(ground: Ground) -> Service:
+    return ground.service(["v1.2.0"], "only", method="evict")
+
+
+def _guarded(ground: Ground) -> Service:
+    for name in ("first", "second"):
+        spec = {"maxUnavailable": 1, "selector": {"matchLabels": {"app": "guarded"}}}
+        budget = {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": name}, "spec": spec}
+        ground.cluster.create(budget, ground.namespace)
+    return ground.service(["v1.2.0"], "guarded", method="evict", confirm="guarded")
+
+
 @pytest.mark.parametrize(
     ("service", "sentences"),
     [
@@ -65,6 +87,9 @@ def _timeless(ground: Ground) -> Service:
         ("rolling", ["A rollout of Deployment rolling is in progress", "press rollback"]),
         ("single", ["would take its only pod down, an outage", "-e confirm=single"]),
         ("asleep", ["shall have 0 pods: there is nothing to restart", "Scale it up"]),
+        ("held", ["would restart no pod: its partition is 1", "Press with -e method=evict"]),
+        ("only", ["by method=evict would take its only pod down, an outage", "-e confirm=only"]),
+        ("guarded", ["2 PodDisruptionBudgets select its pods (first, second)", "press with method=rollout"]),
         ("timeless", ["control characters", "-e key=INC-123", "not_before=soon is neither a time nor a duration"]),
     ],
 )
@@ -88,7 +113,9 @@ def test_a_single_pod_goes_down_when_its_name_confirms_it(shared: Ground, refuse
 
 
 def test_pods_that_the_api_server_would_refuse(ground: Ground) -> None:
-    """Quota, LimitRange and Pod Security are asked before anything is written."""
+    """Quota, LimitRange, admission policies and Pod Security are asked before anything is written; a policy for the
+    workload itself refuses the write.
+    """
     api = ground.service(["v1.2.0"], replicas=2)
     before = api.workload.live["metadata"]["generation"]
     ground.cluster.apply(QUOTA, ground.namespace)
@@ -110,11 +137,40 @@ def test_pods_that_the_api_server_would_refuse(ground: Ground) -> None:
     assert "maximum memory usage per Container is 8Mi" in limited.closing()
 
     ground.cluster.remove("LimitRange", ground.namespace, "tiny")
+    pod = {"metadata": {"name": "probe"}, "spec": api.workload.live["spec"]["template"]["spec"]}
+    with refusing(ground.cluster, ground.namespace, "Pod", "no pods on a Sunday", pod):
+        policed = ground.press("restart", api, key="INC-1")
+    assert policed.rc != 0
+    assert "would be refused: " in policed.closing()
+    assert "no pods on a Sunday" in policed.closing()
+    live = api.workload.live
+    deployment = {"metadata": {"name": "probe"}, "spec": live["spec"]}
+    with refusing(ground.cluster, ground.namespace, "Deployment", "no changes on a Sunday", deployment):
+        frozen = ground.press("restart", api, key="INC-1")
+    assert frozen.rc != 0
+    assert 'deployments.apps "api" is forbidden' in frozen.closing()
+    assert "no changes on a Sunday. The API server refuses this content" in frozen.closing()
+
     ground.cluster.patch("Namespace", "", ground.namespace, ENFORCED)
     forbidden = ground.press("restart", api, key="INC-1")
     assert forbidden.rc != 0
     assert "violates PodSecurity" in forbidden.closing()
     assert api.workload.live["metadata"]["generation"] == before
+
+
+def test_a_pod_that_finds_no_node_is_told_beforehand(ground: Ground) -> None:
+    api = ground.service(["v1.2.0"], change=one_per_node)
+    api.workload.scale(2)
+
+    def waits() -> bool:
+        found = [each for pod in api.workload.pods for each in pod["status"].get("conditions", [])]
+        return any(each.get("reason") == "Unschedulable" for each in found)
+
+    ground.cluster.until(waits, lambda: "The second pod found a node.")
+    planned = ground.press("restart", api, options=["--check"], key="INC-1")
+    assert planned.rc == 0, planned.output
+    assert "finds no node now (0/1 nodes are available" in planned.output
+    assert "new pods may have to wait for one" in planned.output
 
 
 def _counted(ground: Ground) -> bool:

@@ -15,10 +15,11 @@ import pytest
 from lab.cluster import Cluster, Manifest
 from tests.integration.harness import credentials
 from tests.integration.harness.audit import AuditLog
-from tests.integration.harness.autoscalers import OVERRIDE, overdue, override
+from tests.integration.harness.autoscalers import OVERRIDE, horizontal, overdue, override
+from tests.integration.harness.gateway import Gateway
 from tests.integration.harness.ground import Ground
 from tests.integration.harness.pressing import Press, Pressed, Running
-from tests.integration.harness.services import Service, Services, container
+from tests.integration.harness.services import Service, Services, container, one_per_node
 
 pytestmark = pytest.mark.matrix
 
@@ -227,12 +228,7 @@ def test_some_more_are_better_than_none_and_none_are_put_back(ground: Ground, cl
 
 
 def test_a_pod_that_finds_no_node_is_waited_for_and_named(service: Services, press: Press) -> None:
-    def alone(manifest: Manifest) -> None:
-        term = {"labelSelector": {"matchLabels": {"app": "api"}}, "topologyKey": "kubernetes.io/hostname"}
-        rule = {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
-        manifest["spec"]["template"]["spec"]["affinity"] = rule
-
-    pressed = press("scale", service(["v1.2.1"], change=alone, rollout_deadline_seconds=6), replicas=2)
+    pressed = press("scale", service(["v1.2.1"], change=one_per_node, rollout_deadline_seconds=6), replicas=2)
     assert pressed.rc != 0
     assert "not done after 6 s: 1 of 2 ready; pod api-" in pressed.closing()
     assert "Unschedulable: 0/1 nodes are available" in pressed.closing()
@@ -340,16 +336,38 @@ def test_bad_input_is_told_in_one_sentence(service: Services, press: Press, audi
 def test_without_the_metrics_api_a_step_down_is_not_known_to_be_safe(
     ground: Ground, cluster: Cluster, tmp_path: Path
 ) -> None:
-    """The account may not read metrics, as where none are served; force goes on."""
+    """The account may not read metrics, or the API server has none; force goes on."""
     token = credentials.service_account(cluster, ground.namespace, "clerk", RULES)
     clerk = {"kubernetes_kubeconfig": str(credentials.kubeconfig(cluster.lab, tmp_path / "clerk", token=token))}
+    gateway = Gateway(cluster.lab, tmp_path)
+    gateway.hidden = "metrics.k8s.io"
     api = ground.service(["v1.2.1"], replicas=2, change=request("50m"), **clerk)
-    refused = ground.press("scale", api, replicas=1)
-    assert refused.rc != 0
-    assert "api is not scaled down to 1: what its load needs is not known" in refused.closing()
-    assert "force=true to go on" in refused.closing()
+    bare = ground.service(["v1.2.1"], "bare", replicas=2, wait=False, change=request("50m"),
+                          kubernetes_kubeconfig=str(gateway.kubeconfig))  # fmt: skip
+    refused = ground.press("scale", api, bare, replicas=1)
+    gateway.close()
+    assert "what its load needs is not known: What the pods use is not known: these" in refused.closing("api")
+    assert "what its load needs is not known: What the pods use is not known: no metrics" in refused.closing("bare")
+    assert "bare is not scaled down to 1" in refused.closing("bare")
+    assert "force=true to go on" in refused.closing("bare")
     assert refused.seconds < BOUND
     assert ground.press("scale", api, replicas=1, force="true").rc == 0
+
+
+def test_two_autoscalers_or_one_that_may_not_be_read(ground: Ground, cluster: Cluster, tmp_path: Path) -> None:
+    rules = {name: verbs for name, verbs in RULES.items() if not name.startswith("autoscaling")}
+    token = credentials.service_account(cluster, ground.namespace, "blind", rules)
+    blind = {"kubernetes_kubeconfig": str(credentials.kubeconfig(cluster.lab, tmp_path / "blind", token=token))}
+    unread = ground.service(["v1.2.1"], "unread", replicas=0, wait=False, **blind)
+    two = ground.service(["v1.2.1"], "two", replicas=0, wait=False)
+    for name in ("two", "second"):
+        horizontal(two, 1, 3, name=name)
+    with ground.audit.reading() as seen:
+        refused = ground.press("scale", two, unread, replicas=2)
+    assert "2 HorizontalPodAutoscalers scale two and work against each other: second, two" in refused.closing("two")
+    assert "Delete all but one" in refused.closing("two")
+    assert "list horizontalpodautoscalers" in refused.closing("unread")
+    assert seen.writes == [], seen.lines
 
 
 def _threes(cases: list[Case]) -> Iterator[list[Case]]:

@@ -29,10 +29,12 @@ from tests.integration.harness.services import Service, Services, container
 pytestmark = pytest.mark.matrix
 
 CREDLINK = "credlink/api"
-#: Keeps a processor busy for a while beside the service, and little else.
+#: Keeps a processor busy beside the service, for a while from when it is asked to.
+LOAD_PORT = 8099
 BURN = (
-    "const end = Date.now() + 90000;"
-    "setInterval(() => { const t = Date.now() + 40; if (t < end) while (Date.now() < t); }, 100)"
+    "let end = 0; require('http').createServer((_, reply) => { end = Date.now() + 90000; reply.end('{}'); })"
+    f".listen({LOAD_PORT});"
+    "setInterval(() => { const t = Date.now() + 60; if (t < end) while (Date.now() < t); }, 100)"
 )
 
 
@@ -140,7 +142,7 @@ def test_to_nothing_disables_it_and_back_it_is_active_again(service: Services, p
 
 
 def test_by_load_it_goes_up_and_the_button_leaves_that_to_it(service: Services, press: Press) -> None:
-    """Real load, real metrics: what load needs is the autoscaler's, and a floor below it takes nothing away."""
+    """Real load, real metrics: it goes beyond what the button set, and a floor below it takes nothing away."""
 
     def burning(manifest: Manifest) -> None:
         spec = manifest["spec"]["template"]["spec"]
@@ -149,15 +151,20 @@ def test_by_load_it_goes_up_and_the_button_leaves_that_to_it(service: Services, 
                                    "resources": {"requests": {"cpu": "20m"}}})  # fmt: skip
 
     api = service(["v2.1.1"], "links", image=CREDLINK, change=burning)
-    scaler = horizontal(api, 1, 2, average="100m")
+    scaler = horizontal(api, 1, 3, average="100m")
     up = press("scale", api, replicas=2)
     assert up.rc == 0, up.output
-    scaler.until("ScalingLimited", "TooManyReplicas")
+    assert (api.workload.live["spec"]["replicas"], scaler.spec["minReplicas"]) == (2, 2)
+    busy = api.workload.pods[0]["metadata"]["name"]
+    api.workload.cluster.request("GET", f"/api/v1/namespaces/{api.namespace}/pods/{busy}:{LOAD_PORT}/proxy/")
+    api.workload.cluster.until(
+        lambda: api.workload.live["spec"]["replicas"] == 3, lambda: f"It stays where it is: {scaler.live['status']}."
+    )
     down = press("scale", api, replicas=1)
     assert down.rc == 0, down.output
     assert scaler.spec["minReplicas"] == 1
-    assert "takes its 2 pods down to no fewer than 1 when the load allows (cpu" in down.closing()
-    assert api.workload.live["spec"]["replicas"] == 2
+    assert "takes its 3 pods down to no fewer than 1 when the load allows (cpu" in down.closing()
+    assert api.workload.live["spec"]["replicas"] == 3
 
 
 def test_other_writers_of_the_autoscaler(ground: Ground, tmp_path: Path) -> None:

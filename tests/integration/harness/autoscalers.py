@@ -86,19 +86,20 @@ class Autoscaler:
         self.change({"metadata": {"annotations": {OVERRIDE: overdue(self.annotations[OVERRIDE])}}})
 
 
-def horizontal(service: Service, low: int, high: int, average: str = "500m") -> Autoscaler:
+def horizontal(service: Service, low: int, high: int, average: str = "500m", name: str = "") -> Autoscaler:
     """A HorizontalPodAutoscaler of the service by CPU, as CredLink's."""
     cluster, path = service.workload.cluster, HORIZONTAL.format(service.namespace)
+    name = name or service.name
     target = {"type": "AverageValue", "averageValue": average}
     cluster.request("POST", path, {
-        "apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": service.name},
+        "apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": name},
         "spec": {
             "scaleTargetRef": {"apiVersion": "apps/v1", "kind": service.workload.kind, "name": service.name},
             "minReplicas": low, "maxReplicas": high,
             "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": target}}],
         },
     })  # fmt: skip
-    return Autoscaler(cluster, f"{path}/{service.name}")
+    return Autoscaler(cluster, f"{path}/{name}")
 
 
 def scaled_object(service: Service, low: int, high: int) -> Autoscaler:

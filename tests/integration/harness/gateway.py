@@ -51,6 +51,7 @@ class Gateway:
     def __init__(self, lab: Lab, folder: Path) -> None:
         self.requests: list[str] = []
         self.policy: Policy = lambda _request: None
+        self.hidden = ""  # an API group
         self._certificate, self._key = certificate(folder / "gateway")
         upstream = urllib3.PoolManager(cert_reqs="CERT_REQUIRED", ca_certs=str(lab.pki / "ca.crt"), retries=False)
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _handler(self, lab.api_url, upstream))
@@ -69,6 +70,10 @@ class Gateway:
         """Note the request and ask the policy."""
         self.requests.append(request)
         return self.policy(request)
+
+    def target(self, path: str) -> str:
+        """Where a request is passed on to: about the group that is hidden, the server says itself that it has none."""
+        return path.replace(f"/apis/{self.hidden}/", "/apis/absent.k8s.io/") if self.hidden else path
 
     def until(self, words: str, seconds: float = 60.0) -> None:
         """Wait until a request that contains these words has come."""
@@ -125,11 +130,11 @@ def after(seconds: float, faults: Sequence[Fault], *words: str) -> Policy:
 
 
 def _sent(
-    upstream: urllib3.PoolManager, api_url: str, request: http.server.BaseHTTPRequestHandler, body: bytes
+    upstream: urllib3.PoolManager, url: str, request: http.server.BaseHTTPRequestHandler, body: bytes
 ) -> urllib3.BaseHTTPResponse:
     headers = {k: v for k, v in request.headers.items() if k.lower() not in ("host", "connection")}
     return upstream.request(
-        request.command, api_url + request.path, body=body or None, headers=headers, preload_content=False,
+        request.command, url, body=body or None, headers=headers, preload_content=False,
         timeout=urllib3.Timeout(connect=5, read=120),
     )  # fmt: skip
 
@@ -146,7 +151,7 @@ def _handler(gateway: Gateway, api_url: str, upstream: urllib3.PoolManager) -> t
                 self.pass_on(body)
                 return
             if fault.carried_out:
-                _sent(upstream, api_url, self, body).drain_conn()
+                _sent(upstream, api_url + gateway.target(self.path), self, body).drain_conn()
             time.sleep(fault.seconds)
             if fault.status:
                 said = {"kind": "Status", "apiVersion": "v1", "code": fault.status, "message": "the gateway says no"}
@@ -154,7 +159,7 @@ def _handler(gateway: Gateway, api_url: str, upstream: urllib3.PoolManager) -> t
                 self.wfile.write(json.dumps(said).encode())
 
         def pass_on(self, body: bytes) -> None:
-            answer = _sent(upstream, api_url, self, body)
+            answer = _sent(upstream, api_url + gateway.target(self.path), self, body)
             # Chunked as the API server's answers, without which a client cannot read a watch event by event.
             kind = answer.headers.get("Content-Type", "")
             self.begin(answer.status, {"Content-Type": kind, "Transfer-Encoding": "chunked"})

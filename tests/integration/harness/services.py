@@ -30,6 +30,14 @@ def container(template: Manifest) -> Manifest:
     return found
 
 
+def one_per_node(manifest: Manifest) -> None:
+    """Have no two pods of a workload on the same node, of which the lab has one."""
+    labels = manifest["spec"]["selector"]["matchLabels"]
+    term = {"labelSelector": {"matchLabels": labels}, "topologyKey": "kubernetes.io/hostname"}
+    rule = {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
+    manifest["spec"]["template"]["spec"]["affinity"] = rule
+
+
 @dataclass(frozen=True)
 class Service:
     """One host of the inventory: a workload, the address of its users, and further settings of its host."""
