@@ -125,7 +125,7 @@ def test_failed_then_resolved_then_undone(make: Make) -> None:
     assert "Nothing to do" in again.closing()
 
 
-def test_a_lock_that_is_not_to_be_had_is_tried_for_in_turns_and_no_reader_waits_long(make: Make) -> None:
+def test_a_lock_that_is_not_to_be_had_is_tried_for_in_so_many_turns_and_no_reader_waits_long(make: Make) -> None:
     scene = make()
     assert press(scene).rc == 0  # the image's own
     scene.service.edit(lambda template: mount(scene.ground, template["spec"], "migrations", {LATER: NOTE}))
@@ -133,6 +133,15 @@ def test_a_lock_that_is_not_to_be_had_is_tried_for_in_turns_and_no_reader_waits_
     holder = scene.connect(application_name="a long report")
     holder.autocommit = False
     holder.cursor().execute('SELECT count(*) FROM "User"')
+    bounded = press(scene, lock_retries=1, migrate_long_transaction_seconds=0)
+    assert bounded.rc != 0
+    assert "(a long report, servicelink, idle in transaction)" in bounded.output
+    assert "has locks on User, which the migrations need" in bounded.output
+    assert bounded.stats["linkops_facts"]["attempts"] == 2
+    assert states(scene)[LATER] == "open"
+    assert f"-e migration={LATER} -e resolution=rolled_back" in bounded.closing(), bounded.output
+    assert press(scene, state="resolved", migration=LATER, resolution="rolled_back").rc == 0
+    tries = len(scene.rows)
     waits: list[float] = []
     stop = threading.Event()
 
@@ -148,7 +157,7 @@ def test_a_lock_that_is_not_to_be_had_is_tried_for_in_turns_and_no_reader_waits_
     others.start()
     try:
         running = scene.ground.press.start("migrate", scene.service, lock_retries=5)
-        wait_for(lambda: states(scene).get(LATER) == "rolled back")
+        wait_for(lambda: len(scene.rows) > tries and states(scene)[LATER] == "rolled back")
         holder.close()
         pressed = running.wait()
     finally:

@@ -19,7 +19,7 @@ from lab.site import Lab
 from tests.integration.harness.ground import Ground
 from tests.integration.harness.postgres import Server, server
 from tests.integration.harness.pressing import Pressed
-from tests.integration.harness.prisma import Migrated, create, migrated
+from tests.integration.harness.prisma import FOLDER, Migrated, create, migrated
 from tests.integration.harness.stores import Postgres
 
 LATER = "20270101000000_note"
@@ -31,6 +31,7 @@ DO $$ BEGIN
   WHILE NOT EXISTS (SELECT FROM pg_class WHERE relname = 'hurry') LOOP PERFORM pg_sleep(0.5); END LOOP;
 END $$;
 """
+DOWN = 'DROP TABLE "Note";\nALTER TABLE "User" ADD COLUMN "name" text;\n'
 ACCEPTED = ("-e", '{"accept": {"ban-drop-column": "nobody reads it since v1.1"}}')
 LOCK = 72707369
 OURS = "linkops.runbooks"
@@ -52,7 +53,7 @@ def postgres(lab: Lab) -> Iterator[Server]:
 def service(lab: Lab, shared: Ground, postgres: Server) -> Iterator[Migrated]:
     """One service for all tests here; its pods hold the image's own migration and the one that waits."""
     reached = Postgres(lab.node_address, postgres.port, postgres.password)
-    with migrated(lab, shared, {LATER: WAITING}, server=reached) as made:
+    with migrated(lab, shared, {LATER: {"migration.sql": WAITING, "down.sql": DOWN}}, server=reached) as made:
         yield made
 
 
@@ -118,10 +119,9 @@ def history(scene: Migrated) -> dict[str, str]:
 
 
 def test_all_refusals_come_at_once_and_check_mode_writes_nothing(scene: Migrated, postgres: Server) -> None:
-    start = postgres.log.stat().st_size
     with (
         contextlib.closing(scene.connect(application_name="laptop of ann")) as holder,
-        scene.ground.audit.reading() as seen,
+        nothing_written(scene, postgres),
     ):
         holder.cursor().execute("SELECT pg_advisory_lock(%s)", (LOCK,))
         refused = scene.ground.press("migrate", scene.service, options=("--check", "--diff"))
@@ -130,13 +130,48 @@ def test_all_refusals_come_at_once_and_check_mode_writes_nothing(scene: Migrated
     assert '-e \'{"accept": {"ban-drop-column": "WHY"}}\'' in refused.failure()
     pooled = scene.ground.press("migrate", scene.service.having(migration_url_variable="POOLED_URL"))
     assert "leads through a pooler" in pooled.failure()
-    with scene.ground.audit.reading() as more:
+    with nothing_written(scene, postgres):
         planned = press(scene, "--check", "--diff")
     assert planned.rc == 0, planned.output
     assert LATER in planned.closing()
-    assert not [each for each in seen.writes + more.writes if each["objectRef"]["resource"] != "pods"]
+
+
+@contextlib.contextmanager
+def nothing_written(scene: Migrated, postgres: Server) -> Iterator[None]:
+    """Neither in the cluster, but for the looks into pods, nor in the database."""
+    start = postgres.log.stat().st_size
+    with scene.ground.audit.reading() as seen:
+        yield
+    assert not [each for each in seen.writes if each["objectRef"]["resource"] != "pods"]
     assert postgres.statements(OURS, start)
     assert not postgres.writes(OURS, start)
+
+
+def test_a_schema_without_a_history_is_baselined_and_the_rest_is_applied(scene: Migrated, postgres: Server) -> None:
+    own = [name for name in scene.run("ls", FOLDER).stdout.split() if "." not in name and name != LATER]
+    for name in own:
+        scene.sql(scene.run("cat", f"{FOLDER}/{name}/migration.sql").stdout)
+    assert "P3005" in press(scene).failure()
+    for name in own:
+        baseline = {"state": "resolved", "migration": name, "resolution": "applied"}
+        with nothing_written(scene, postgres):
+            planned = press(scene, "--check", "--diff", **baseline)
+        assert planned.rc == 0, planned.output
+        done = press(scene, **baseline)
+        assert done.rc == 0, done.output
+        assert facts(done)["changed"] is True
+        again = press(scene, **baseline)
+        assert again.rc == 0, again.output
+        assert facts(again)["changed"] is False
+    scene.sql("CREATE TABLE hurry ()")
+    rest = press(scene)
+    assert rest.rc == 0, rest.output
+    assert facts(rest)["migrations"] == [LATER]
+    undo = {"state": "reverted", "migration": LATER, "confirm": LATER}
+    with nothing_written(scene, postgres):
+        planned = press(scene, "--check", "--diff", **undo)
+    assert planned.rc == 0, planned.output
+    assert list(history(scene).values()) == ["applied"]
 
 
 def test_a_server_that_crashes_in_the_middle_and_the_way_on(scene: Migrated, postgres: Server) -> None:

@@ -140,6 +140,9 @@ def test_who_is_in_the_way_of_statements_that_leave_no_trace_in_the_catalogue(da
         wait_for(lambda: ask_for_names(database, scripts, options))
         warned = ask(database, "plan", *scripts, **options)["warnings"]
     assert any("(a report, " in each and "has locks on Job, app.Bid, which" in each for each in warned), warned
+    start = database.server.log.stat().st_size
+    assert ask(database, "plan", *scripts, **options)["act"] == "deploy"
+    assert not database.server.writes("linkops.runbooks", start)
     blind = f"1 session of other roles has a state that {database.user} may not see: GRANT pg_read_all_stats TO"
     assert any(blind in each for each in warned), warned
     disk = {"free_bytes": 2 << 20, "reserve_bytes": 2 << 20}

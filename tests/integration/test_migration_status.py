@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.linkops.runbooks.plugins.module_utils.cluster import migration_source
 from lab.site import Lab
 from tests.integration.harness.ground import Ground
 from tests.integration.harness.pressing import Pressed
@@ -181,6 +182,28 @@ def test_someone_holds_the_lock(scene: Migrated, ask: Callable[..., Pressed]) ->
     assert states(pressed) == {FIRST: "pending"}
     assert found(pressed)["lock"]["holder"]["application"] == "laptop of ann"
     assert "laptop of ann" in pressed.closing()
+
+
+def test_pods_that_turn_prismas_lock_off_say_so(scene: Migrated) -> None:
+    off = {
+        variable: scene.run(
+            "env",
+            f"PRISMA_SCHEMA_DISABLE_ADVISORY_LOCK={variable}",
+            "node",
+            "-e",
+            migration_source.READER,
+            "prisma/migrations",
+            "DATABASE_URL",
+        )
+        for variable in ("1", "true", "0", "")
+    }
+    told = {variable: migration_source.parsed(done.stdout) for variable, done in off.items()}
+    assert {variable: each and migration_source.target(each)["lock_disabled"] for variable, each in told.items()} == {
+        "1": True,
+        "true": True,
+        "0": False,
+        "": False,
+    }
 
 
 def test_a_schema_without_a_history(scene: Migrated, ask: Callable[..., Pressed]) -> None:

@@ -56,9 +56,12 @@ def scratches(scene: Migrated) -> list[str]:
 
 def test_durations_and_locks_are_measured_on_a_copy_that_is_dropped(scene: Migrated) -> None:
     before = scene.rows
-    planned = press(scene, options=("--check",))
+    with scene.ground.audit.reading() as seen:
+        planned = press(scene, options=("--check", "--diff"))
     assert planned.rc == 0, planned.output
     assert "would restore" in planned.closing()
+    assert not [each for each in seen.writes if each["objectRef"]["resource"] != "pods"]  # it reads in a pod
+    assert not scratches(scene)
     pressed = press(scene)
     assert pressed.rc == 0, pressed.output
     facts = pressed.stats["linkops_facts"]

@@ -31,9 +31,9 @@ from .snapshot import Snapshot
 MARK = "linkops-migrations:"
 MOST_BYTES = 16 << 20
 
-# Prisma's CLI is Node, so Node is in the image. Folders alone are migrations, as Prisma lists them. Of the URL only
-# what leads to the right database is told.
-_READER = f"""
+#: Prisma's CLI is Node, so Node is in the image. Folders alone are migrations, as Prisma lists them. Of the URL only
+#: what leads to the right database is told.
+READER = f"""
 const fs = require('fs'), path = require('path'), zlib = require('zlib')
 const [folder, variable] = process.argv.slice(1)
 const text = file => {{ try {{ return fs.readFileSync(file).toString('base64') }} catch {{ return null }} }}
@@ -124,7 +124,7 @@ def _read(
 ) -> tuple[dict[str, Any] | None, str]:
     """What the reader told, and where it ran; nothing where check mode forbids to start it."""
     params = session.params
-    command = ["node", "-e", _READER, params["directory"], params["url_variable"]]
+    command = ["node", "-e", READER, params["directory"], params["url_variable"]]
     pod = jobs.runs_image(found.pods, container["name"], image)
     if pod:
         place = Place(pod["metadata"]["name"], container["name"])
@@ -138,7 +138,7 @@ def _read(
                 _unread(image, endings.refused(fault.status, fault.message, place.container))
             ) from fault
         rc, verdict = endings.judge(ending.status, ending.lost, ending.stderr.text())
-        told = _parsed(ending.stdout.raw.decode("utf-8", "replace")) if rc == 0 else None
+        told = parsed(ending.stdout.raw.decode("utf-8", "replace")) if rc == 0 else None
         if told is None:
             raise OperatorError(_unread(image, verdict))
         return told, str(place)
@@ -148,7 +148,7 @@ def _read(
     manifest = jobs.manifest(found.workload, container, image, command, name, "migrations", params["read_seconds"])
     secrets = evidence.confidences(session.cluster, found.workload)
     done = working.run(session.cluster, session.held, manifest, lambda _line: None, secrets)
-    told = _parsed(done.log) if done.outcome == "succeeded" else None
+    told = parsed(done.log) if done.outcome == "succeeded" else None
     if told is None:
         raise OperatorError(_unread(image, done.verdict))
     job = working.find(session.cluster, params["namespace"], name)
@@ -157,7 +157,8 @@ def _read(
     return told, f"job {name}"
 
 
-def _parsed(output: str) -> dict[str, Any] | None:
+def parsed(output: str) -> dict[str, Any] | None:
+    """What the reader told in its output; none where it did not."""
     for line in output.splitlines():
         if line.startswith(MARK):
             try:

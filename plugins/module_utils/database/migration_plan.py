@@ -26,20 +26,19 @@ from .session import DatabaseSession, opened
 #: What a new session of the role gets by ALTER ROLE and ALTER DATABASE, and what ours got when it began: that is the
 #: server's own value, unless our role has one of its own.
 _LOCK_TIMEOUT = """
-WITH standing AS (
-  SELECT r.rolname AS role, 2 * (s.setrole <> 0)::int + (s.setdatabase <> 0)::int AS rank,
-         substr(each, length('lock_timeout=') + 1) AS value
-    FROM pg_db_role_setting s LEFT JOIN pg_roles r ON r.oid = s.setrole
-         LEFT JOIN pg_database d ON d.oid = s.setdatabase, unnest(s.setconfig) AS each
-   WHERE each LIKE 'lock\\_timeout=%%' AND (s.setdatabase = 0 OR d.datname = current_database()))
-SELECT (SELECT value FROM standing WHERE role IS NULL OR role = %(role)s ORDER BY rank DESC LIMIT 1) AS standing,
-       (SELECT reset_val FROM pg_settings WHERE name = 'lock_timeout'
-           AND NOT EXISTS (SELECT FROM standing WHERE role = session_user)) AS session
+SELECT (array_agg(value ORDER BY rank DESC) FILTER (WHERE role IS NULL OR role = %(role)s))[1] AS standing,
+       CASE WHEN bool_or(role = session_user) IS NOT TRUE
+            THEN (SELECT reset_val FROM pg_settings WHERE name = 'lock_timeout') END AS session
+FROM (SELECT r.rolname AS role, 2 * (s.setrole <> 0)::int + (s.setdatabase <> 0)::int AS rank,
+             substr(each, length('lock_timeout=') + 1) AS value
+        FROM pg_db_role_setting s LEFT JOIN pg_roles r ON r.oid = s.setrole
+             LEFT JOIN pg_database d ON d.oid = s.setdatabase, unnest(s.setconfig) AS each
+       WHERE each LIKE 'lock\\_timeout=%%' AND (s.setdatabase = 0 OR d.datname = current_database())) AS given
 """
 
 #: The tables that scripts name, those of the indexes that they name, and their partitions.
 _TOUCHED = """
-WITH RECURSIVE touched(oid) AS (
+SELECT oid::bigint AS oid FROM (WITH RECURSIVE touched(oid) AS (
   SELECT coalesce(i.indrelid, c.oid)
     FROM unnest(%(schemas)s::text[], %(names)s::text[]) AS named(schema, name)
     JOIN pg_namespace n ON n.nspname = named.schema
@@ -47,7 +46,7 @@ WITH RECURSIVE touched(oid) AS (
     LEFT JOIN pg_index i ON i.indexrelid = c.oid
    UNION
   SELECT h.inhrelid FROM pg_inherits h JOIN touched t ON t.oid = h.inhparent)
-SELECT oid::bigint AS oid FROM touched
+  SELECT oid FROM touched) AS found
 """
 
 #: Who has been in a transaction for long, or may have been, and which of the tables it has a lock on.
