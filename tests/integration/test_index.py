@@ -115,6 +115,16 @@ def test_another_meaning_is_refused_with_what_there_is(shop: TestDatabase, made:
     assert "-e confirm=by_hand" in result["msg"]
 
 
+def test_a_parent_with_rows_of_its_own_is_compared_column_by_column(shop: TestDatabase) -> None:
+    """It has statistics with and without its children."""
+    shop.sql('CREATE TABLE old_quotes () INHERITS ("Quote")')
+    shop.sql("""INSERT INTO old_quotes SELECT n, 'j' || n, 'p', 'done' FROM generate_series(1, 2000) n""")
+    index(shop, QUOTES)
+    shop.sql('ANALYZE "Quote"')
+    again = index(shop, QUOTES)
+    assert (again.get("changed"), again.get("failed")) == (False, None), again
+
+
 def test_an_enum_predicate_is_compared_by_meaning(shop: TestDatabase) -> None:
     shop.sql("CREATE TABLE task (state progress)")
     declared = {"name": "by_state", "table": "task", "columns": ["state"], "where": "state IN ('scheduled', 'done')"}

@@ -24,6 +24,7 @@ SELECT i.indexrelid::bigint AS oid, n.nspname AS schema, c.relname AS name, t.oi
         FROM generate_series(1, i.indnkeyatts) k
         LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k - 1] AND a.attnum <> 0
         LEFT JOIN pg_stats st ON st.schemaname = tn.nspname AND st.tablename = t.relname AND st.attname = a.attname
+            AND st.inherited = (t.relkind = 'p') -- a parent with rows of its own has statistics of both kinds
         LEFT JOIN pg_opclass oc ON oc.oid = i.indclass[k - 1]
         LEFT JOIN pg_collation co ON co.oid = i.indcollation[k - 1]) AS columns,
        ARRAY(SELECT a.attname::text FROM generate_series(i.indnkeyatts + 1, i.indnatts) k
