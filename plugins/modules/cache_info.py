@@ -34,7 +34,8 @@ options:
   critical_ratio:
     description:
       - The part from which on the verdict is V(fail); for memory only where nothing is evicted, since a Redis that
-        evicts may be full.
+        evicts may be full. The policies V(volatile-*) evict nothing while no key expires; where few do, the module
+        warns.
     type: float
     default: 0.95
   unreachable:
@@ -87,9 +88,9 @@ ping_milliseconds:
   type: float
 facts:
   description:
-    - Version, role and link to the primary, memory and its limit and policy, clients and their limit without the
-      module's own, whether more fit, commands in all and per second, evicted and expired keys, hits and misses, and how
-      its data is saved. Counters begin with the server's start.
+    - Version, role and link to the primary, memory and its limit and policy, keys and how many of them expire, clients
+      and their limit without the module's own, whether more fit, commands in all and per second, evicted and expired
+      keys, hits and misses, and how its data is saved. Counters begin with the server's start.
   returned: when the Redis answered
   type: dict
 """

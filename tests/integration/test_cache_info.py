@@ -79,10 +79,16 @@ def test_a_full_memory_fails_unless_something_is_evicted(alone: redis.Redis) -> 
         for number in range(400):
             alone.set(f"filling:{number}", "x" * 100_000)
     full = ask(MODULE, **where(alone))
+    alone.config_set("maxmemory-policy", "volatile-lru")
+    lasting = ask(MODULE, **where(alone))
+    with pytest.raises(redis.OutOfMemoryError):
+        alone.set("filling:more", "x" * 1_000_000)
     alone.config_set("maxmemory-policy", "allkeys-lru")
     evicting = ask(MODULE, **where(alone))
     assert full["verdict"]["status"] == "fail"
     assert "nothing is evicted" in full["verdict"]["reason"]
+    assert lasting["verdict"]["status"] == "fail"
+    assert "nothing is evicted (volatile-lru, and no key expires)" in lasting["verdict"]["reason"]
     assert evicting["verdict"]["status"] == "pass"
     assert any("expected noeviction" in warning for warning in evicting["warnings"])
 

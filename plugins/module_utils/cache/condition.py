@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,9 @@ from typing import Any
 from ..verdict import Verdict, worst
 
 Info = Mapping[str, Any]
+
+#: Below this part of the keys what may be evicted is soon gone.
+FEW_EXPIRING_RATIO = 0.1
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,7 @@ def judge(info: Info, max_clients: int | None, expected: Expectation) -> Conditi
 def _facts(info: Info, max_clients: int | None, more: int) -> dict[str, Any]:
     limit = int(info.get("maxmemory") or 0)
     used = int(info.get("used_memory") or 0)
+    spaces = [each for name, each in info.items() if re.fullmatch(r"db\d+", name) and isinstance(each, Mapping)]
     clients = max(0, int(info.get("connected_clients") or 0) - 1)  # without our own
     return {
         "version": str(info.get("redis_version", "")),
@@ -75,6 +80,8 @@ def _facts(info: Info, max_clients: int | None, more: int) -> dict[str, Any]:
         "maxmemory_bytes": limit,
         "memory_ratio": round(used / limit, 4) if limit else None,
         "maxmemory_policy": str(info.get("maxmemory_policy", "")),
+        "keys": sum(int(each.get("keys") or 0) for each in spaces),
+        "expiring_keys": sum(int(each.get("expires") or 0) for each in spaces),
         "fragmentation_ratio": info.get("mem_fragmentation_ratio"),
         "connected_clients": clients,
         "blocked_clients": int(info.get("blocked_clients") or 0),
@@ -94,12 +101,20 @@ def _facts(info: Info, max_clients: int | None, more: int) -> dict[str, Any]:
 
 
 def _memory(facts: Info, expected: Expectation, warnings: list[str]) -> Verdict:
-    """Without eviction a full Redis refuses every write; with it, being full is its normal state."""
-    ratio = facts["memory_ratio"]
-    if ratio is None or facts["maxmemory_policy"] != "noeviction":
+    """Without eviction a full Redis refuses every write; with it, being full is its normal state.
+
+    The C(volatile) policies evict only keys that expire (https://redis.io/docs/latest/develop/reference/eviction/).
+    """
+    ratio, policy, expiring = facts["memory_ratio"], facts["maxmemory_policy"], facts["expiring_keys"]
+    volatile = policy.startswith("volatile-")
+    nothing = policy == "noeviction" or (volatile and not expiring)
+    little = volatile and 0 < expiring < FEW_EXPIRING_RATIO * facts["keys"]
+    if ratio is None or not (nothing or little):
         return Verdict("pass", "memory is not bounded by refusal")
-    reason = f"{ratio:.0%} of maxmemory ({_bytes(facts['maxmemory_bytes'])}) is used, and nothing is evicted"
-    if ratio >= expected.critical_ratio:
+    evicted = f"only {expiring} of {facts['keys']} keys expire and can be evicted" if little else "nothing is evicted"
+    named = f" ({policy}, and no key expires)" if nothing and volatile else ""
+    reason = f"{ratio:.0%} of maxmemory ({_bytes(facts['maxmemory_bytes'])}) is used, and {evicted}{named}"
+    if nothing and ratio >= expected.critical_ratio:
         return Verdict("fail", f"{reason}: writes are refused at 100%")
     if ratio >= expected.warning_ratio:
         warnings.append(reason)

@@ -36,6 +36,10 @@ def test_a_healthy_one_passes_and_says_how_it_does() -> None:
     ("info", "told"),
     [
         ({"used_memory": 95 * MIB}, "95% of maxmemory"),
+        (
+            {"used_memory": 95 * MIB, "maxmemory_policy": "volatile-lru", "db0": {"keys": 9, "expires": 0}},
+            "95% of maxmemory (100.0 MiB) is used, and nothing is evicted (volatile-lru, and no key expires)",
+        ),
         ({"loading": 1}, "loads its data"),
         ({"role": "slave", "master_link_status": "down"}, "lost its primary"),
         ({"aof_enabled": 1, "aof_last_write_status": "err"}, "append-only file"),
@@ -65,14 +69,25 @@ def test_what_only_warns(info: dict[str, Any], told: str) -> None:
     assert told in found.warnings[0]
 
 
+def test_few_keys_that_may_be_evicted_warn() -> None:
+    keyspace = {"db0": {"keys": 90, "expires": 2}, "db1": {"keys": 10, "expires": 1}}
+    found = condition(policy="", maxmemory_policy="volatile-ttl", used_memory=99 * MIB, **keyspace)
+    assert found.verdict.passed
+    said = "99% of maxmemory (100.0 MiB) is used, and only 3 of 100 keys expire and can be evicted"
+    assert found.warnings == [said]
+    assert (found.facts["keys"], found.facts["expiring_keys"]) == (100, 3)
+
+
 @pytest.mark.parametrize(
     "info",
     [
+        {"maxmemory_policy": "volatile-lru", "used_memory": 100 * MIB, "db0": {"keys": 10, "expires": 5}},
+        {"maxmemory_policy": "volatile-lru", "used_memory": 10 * MIB, "db0": {"keys": 10, "expires": 0}},
         {"maxmemory_policy": "allkeys-lru", "used_memory": 100 * MIB},
         {"maxmemory": 0},
         {"role": "slave", "master_link_status": "up"},
     ],
-    ids=["full-and-evicting", "without-a-limit", "a-replica-that-follows"],
+    ids=["full-and-much-expires", "little-used", "full-and-evicting", "without-a-limit", "a-replica-that-follows"],
 )
 def test_what_is_no_fault(info: dict[str, Any]) -> None:
     assert condition(policy="", **info).verdict.passed
