@@ -56,9 +56,13 @@ class Variable:
 def variables(
     template: Object, sources: Mapping[Reference, Source], allowed: Sequence[str], container: str = ""
 ) -> list[Variable]:
-    """Every variable by container, in the order of its declaration; a later one of the same name counts."""
+    """Every variable by container, in the order of its declaration; a later one of the same name counts.
+
+    What prepares a pod, or runs beside it as a sidecar, keeps it from starting as well.
+    """
     found: dict[tuple[str, str], Variable] = {}
-    for each in (template.get("spec") or {}).get("containers") or []:
+    spec = template.get("spec") or {}
+    for each in [*(spec.get("initContainers") or []), *(spec.get("containers") or [])]:
         if container and each["name"] != container:
             continue
         for variable in [*_from_whole_objects(each, sources), *_declared(each, sources)]:
@@ -75,9 +79,9 @@ def verdict(found: Sequence[Variable]) -> Verdict:
     if missing:
         return Verdict("fail", f"not set: {_named(f'{each.name} ({each.source})' for each in missing)}", evidence)
     if unknown:
-        sources = _named(dict.fromkeys(each.source for each in unknown))
+        sources = _named(each.source for each in unknown)
         return Verdict("unknown", f"whether all is set cannot be told: {sources} may not be read", evidence)
-    shown = ", ".join(f"{each.name}={each.value[:MOST_SHOWN]}" for each in found if each.value)
+    shown = ", ".join(dict.fromkeys(f"{each.name}={each.value[:MOST_SHOWN]}" for each in found if each.value))
     words = f"{counted(sum(bool(each.is_set) for each in found), 'variable')} set{f'; {shown}' if shown else ''}"
     return Verdict("pass", f"{WARNING}empty: {_named(empty)}; {words}" if empty else words, evidence)
 
@@ -137,6 +141,6 @@ def _showing(variable: Variable, allowed: Sequence[str]) -> Variable:
 
 
 def _named(names: Iterable[str]) -> str:
-    listed = list(names)
+    listed = list(dict.fromkeys(names))  # several containers may have the same ones
     more = f" and {len(listed) - MOST_NAMED} more" if len(listed) > MOST_NAMED else ""
     return ", ".join(listed[:MOST_NAMED]) + more

@@ -103,6 +103,17 @@ def test_presence(env: list[dict[str, Any]], sources: dict[Reference, Source], s
     assert (judged.status, told in judged.reason) == (status, True), judged.reason
 
 
+def test_containers_that_prepare_the_pod_or_run_beside_it_count() -> None:
+    given = template([{"name": "RATE_LIMIT", "value": "5"}])
+    prepares = {"name": "migrate", "env": [ref("secret", "A", "MISSING"), {"name": "RATE_LIMIT", "value": "5"}]}
+    given["spec"]["initContainers"] = [prepares, {"name": "proxy", "restartPolicy": "Always", "env": prepares["env"]}]
+    found = variables(given, SOURCES, ALLOWED)
+    assert [each.container for each in found] == ["migrate", "migrate", "proxy", "proxy", "api"]
+    assert verdict(found).reason == "not set: A (Secret/secrets key MISSING)"
+    assert verdict([each for each in found if each.is_set]).reason == "3 variables set; RATE_LIMIT=5"
+    assert {each.container for each in variables(given, SOURCES, ALLOWED, container="proxy")} == {"proxy"}
+
+
 def test_an_object_that_is_not_there_stands_for_all_its_variables() -> None:
     found = variables(template(env_from=WHOLE[1:]), {SECRET: Source("missing", {})}, ALLOWED)
     assert [(each.name, each.is_set) for each in found] == [("S_*", False)]
