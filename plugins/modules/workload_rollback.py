@@ -201,7 +201,9 @@ rollout:
       type: list
       elements: dict
     freed_pods:
-      description: Pods of a StatefulSet that were deleted because it waited for them.
+      description:
+        - Pods of a StatefulSet that were deleted because it waited for them in vain. They ran what was left, and were
+          not ready for 30 s, crashed or could not start; one at a time, while no other pod was away.
       type: int
     terminating:
       description: Pods still on their way out at the end.

@@ -14,7 +14,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
-import re
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -26,8 +25,7 @@ from urllib.parse import urlencode
 from .. import bodies
 from ..deadline import Deadline
 from ..errors import Fault, OperatorError
-from ..redaction import redact_text
-from . import executing, forwarding, paths, written
+from . import executing, forwarding, paths, refusals, written
 
 try:
     import urllib3
@@ -44,7 +42,6 @@ MOST_AT_ONCE = 1 << 16
 #: For a request and its retry before the first write, while the operator waits for a sentence.
 FIRST_SECONDS = 3.0
 LEAST_SECONDS = 0.5
-TRANSIENT_STATUSES = frozenset({429, 500, 502, 503, 504})
 
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
@@ -154,7 +151,7 @@ class Cluster:
                 yield chunk
         except urllib3.exceptions.HTTPError as fault:
             raise Unreachable(
-                Fault("unreachable", f"The answer of {self.host} ({self.name}) breaks off: {_cause(fault)}.")
+                Fault("unreachable", f"The answer of {self.host} ({self.name}) breaks off: {refusals.cause(fault)}.")
             ) from fault
         finally:
             answer.close()
@@ -177,8 +174,8 @@ class Cluster:
                 self._api, f"{path}?{urlencode(asked)}", self._headers(), deadline, most_bytes, stopped
             )
         except executing.Refused as refusal:
-            message = _message(refusal.body)
-            fault = _explain(refusal.status, message, "GET", path, self.name)
+            message = refusals.message(refusal.body)
+            fault = refusals.explain(refusal.status, message, "GET", path, self.name)
             raise ApiFault(refusal.status, message, fault) from refusal
 
     def proxied(self, path: str, timeout_seconds: float) -> tuple[int, str, str]:
@@ -199,10 +196,10 @@ class Cluster:
         except (TimeoutError, urllib3.exceptions.ReadTimeoutError):
             return 0, f"an answer begins ({answer.status}), and does not end within {timeout_seconds:g} s", "nobody"
         except urllib3.exceptions.HTTPError as fault:
-            return 0, f"an answer begins ({answer.status}) and breaks off: {_cause(fault)}", "nobody"
+            return 0, f"an answer begins ({answer.status}) and breaks off: {refusals.cause(fault)}", "nobody"
         finally:
             answer.close()
-        return answer.status, body, "api server" if _status(body) else "service"
+        return answer.status, body, "api server" if refusals.status(body) else "service"
 
     def forwarded(
         self, namespace: str, pod: str, port: int, url_path: str, timeout_seconds: float
@@ -299,7 +296,7 @@ class Cluster:
             raise Unreachable(
                 Fault(
                     "tls",
-                    f"TLS to {self.host} ({self.name}) failed: {_cause(fault)}.",
+                    f"TLS to {self.host} ({self.name}) failed: {refusals.cause(fault)}.",
                     "Check ca_cert or the kubeconfig's certificate-authority, and that the address is the right one.",
                 )
             ) from fault
@@ -307,7 +304,7 @@ class Cluster:
             raise Unreachable(
                 Fault(
                     "unreachable",
-                    f"The API server {self.host} ({self.name}) does not answer: {_cause(fault)}.",
+                    f"The API server {self.host} ({self.name}) does not answer: {refusals.cause(fault)}.",
                     "Check network, VPN and the address in the kubeconfig or K8S_AUTH_HOST.",
                 )
             ) from fault
@@ -322,8 +319,8 @@ class Cluster:
             self._told = parsedate_to_datetime(answer.headers.get("Date")), time.monotonic()
         if 200 <= answer.status < 300:
             return answer
-        message = _message(answer.data if isinstance(answer.data, bytes) else answer.read())
-        fault = _explain(answer.status, message, method, path, self.name)
+        message = refusals.message(answer.data if isinstance(answer.data, bytes) else answer.read())
+        fault = refusals.explain(answer.status, message, method, path, self.name)
         raise ApiFault(answer.status, message, fault, answer.headers)
 
 
@@ -360,45 +357,5 @@ def events(answer: Any) -> Iterator[dict[str, Any]]:
 
 def _transient(fault: Exception) -> bool:
     if isinstance(fault, ApiFault):
-        return fault.status in TRANSIENT_STATUSES
+        return fault.status in refusals.TRANSIENT
     return isinstance(fault, Unreachable) and fault.reason == "unreachable"
-
-
-def _status(body: bytes | str) -> dict[str, Any]:
-    """The C(Status) object in an answer of the API server itself, empty when the answer is something else."""
-    try:
-        loaded = json.loads(body)
-    except ValueError:
-        return {}
-    is_status = isinstance(loaded, dict) and loaded.get("kind") == "Status" and loaded.get("apiVersion") == "v1"
-    return loaded if is_status else {}
-
-
-def _message(body: bytes) -> str:
-    return redact_text(
-        str(_status(body).get("message") or body.decode("utf-8", "replace").strip()[:300] or "no message")
-    )
-
-
-def _cause(fault: Exception) -> str:
-    """The innermost reason of a urllib3 exception in its own words, without object addresses."""
-    while inner := [each for each in (getattr(fault, "reason", None), *fault.args) if isinstance(each, Exception)]:
-        fault = inner[0]
-    said = next((each for each in reversed(fault.args) if isinstance(each, str)), str(fault))
-    text = re.sub(r"<[^>]*>:?\s*|\b\w*Connection\w*\([^)]*\):?\s*", "", said).strip(" .:")
-    return redact_text(text or type(fault).__name__)
-
-
-_SENTENCES: dict[int, tuple[str, str]] = {
-    401: ("unauthorized", "Renew the credentials: the token or certificate is expired or is not of this cluster."),
-    403: ("forbidden", "Ask for that right (docs/permissions.md lists what each button needs)."),
-    404: ("not_found", "Check the names in the inventory."),
-    409: ("conflict", "Somebody changed it meanwhile; run the button again to plan on the new state."),
-    422: ("invalid", "The API server refuses this content; see its message."),
-}
-
-
-def _explain(status: int, message: str, method: str, path: str, cluster: str) -> Fault:
-    transient = ("api_unavailable", "The API server is overloaded or restarting; try again in a moment.")
-    reason, remedy = _SENTENCES.get(status, transient if status in TRANSIENT_STATUSES else ("api_error", ""))
-    return Fault(reason, f"{cluster} answered {status} to {method} {path}: {message.rstrip('.')}.", remedy)

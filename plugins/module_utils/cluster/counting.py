@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from . import diagnosis, revisions, rollout
@@ -77,7 +78,7 @@ class ScaleWatch(RolloutWatch):
         """The same: no more of them may get ready, whatever ended before."""
         return self.pods_of_target()
 
-    def stuck_pod(self) -> Mapping[str, Any] | None:
+    def stuck_pod(self, _now: datetime) -> Mapping[str, Any] | None:
         """None: no pod is taken away for a number's sake."""
         return None
 

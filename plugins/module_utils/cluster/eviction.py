@@ -18,8 +18,8 @@ from typing import Any, Literal
 from ..deadline import Deadline
 from ..errors import OperatorError
 from ..verdict import Verdict
-from . import budgets, paths, planning, revisions, rolling, snapshot
-from .client import TRANSIENT_STATUSES, ApiFault, Unreachable
+from . import budgets, paths, planning, refusals, revisions, rolling, snapshot
+from .client import ApiFault, Unreachable
 from .diagnosis import Finding
 from .feed import Change, Feed, present
 from .restarting import Restart
@@ -194,7 +194,7 @@ def _evict(session: Session, pod: Object) -> str:
     except ApiFault as fault:
         if fault.status in (404, 409):  # gone, or replaced under the same name
             return ""
-        if fault.status not in TRANSIENT_STATUSES or _TWO_BUDGETS in fault.message:
+        if fault.status not in refusals.TRANSIENT or _TWO_BUDGETS in fault.message:
             raise
         guarding = budgets_of(session, metadata.get("labels") or {}) if fault.status == 429 else []
         named = [why for why in map(budgets.refusal, guarding) if why]

@@ -9,10 +9,11 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal
 
 from ..deadline import Deadline
-from . import diagnosis, evidence, paths, revisions, rollout, snapshot
+from . import diagnosis, evidence, freeing, paths, revisions, rollout, snapshot
 from .client import ApiFault, Cluster
 from .diagnosis import Finding
 from .feed import Change, Feed, present
@@ -26,7 +27,7 @@ CALM_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Watched:
-    """How a rollout ended. C(timeline) has the replicas by revision over time, C(stuck_pods) what was freed."""
+    """How a rollout ended. C(timeline) has the replicas by revision over time, C(freed_pods) what was freed."""
 
     state: Literal["done", "failed", "timeout", "superseded"]
     reason: str
@@ -106,11 +107,7 @@ class RolloutWatch:
 
     def findings(self) -> list[Finding]:
         """What keeps the target's pods from being ready, or ended one for the template's own sake."""
-        return [
-            finding
-            for pod in self.diagnosed()
-            for finding in diagnosis.diagnose(pod, self._crash_restarts, self._restarts.get(pod["metadata"]["uid"]))
-        ]
+        return [finding for pod in self.diagnosed() for finding in self._diagnose(pod)]
 
     def pods_of_target(self) -> list[Mapping[str, Any]]:
         """The pods that run the target; one that ended is not counted by its controller, and replaced."""
@@ -129,26 +126,12 @@ class RolloutWatch:
             return str(finding)
         return ""
 
-    def stuck_pod(self) -> Mapping[str, Any] | None:
-        """The pod of another revision, not ready, that a StatefulSet waits for; highest ordinal first.
-
-        Below the partition a pod keeps its version, so deleting it would bring it back as it was.
-        """
-        spec = self.workload["spec"]
-        strategy = spec.get("updateStrategy") or {}
-        if self.workload["kind"] != "StatefulSet" or not self._seen() or strategy.get("type") == "OnDelete":
+    def stuck_pod(self, now: datetime) -> Mapping[str, Any] | None:
+        """The pod of another revision that a StatefulSet waits for in vain; C(now) is by the API server's clock."""
+        if not self._seen():
             return None
-        lowest = int((spec.get("ordinals") or {}).get("start") or 0)
-        lowest += int((strategy.get("rollingUpdate") or {}).get("partition") or 0)
-        stuck = [
-            pod
-            for pod in self.pods.values()
-            if _ordinal(pod["metadata"]["name"]) >= lowest
-            and revisions.pod_hash(pod) != self.target.name
-            and not revisions.pod_is_ready(pod)
-            and not pod["metadata"].get("deletionTimestamp")
-        ]
-        return max(stuck, key=lambda pod: _ordinal(pod["metadata"]["name"]), default=None)
+        hopeless = {pod["metadata"]["uid"] for pod in self.pods.values() if any(map(_crashes, self._diagnose(pod)))}
+        return freeing.stuck(self.workload, self.pods.values(), self.target.name, hopeless, now)
 
     def terminating(self) -> int:
         """Pods on their way out: reported, not awaited."""
@@ -186,6 +169,9 @@ class RolloutWatch:
         elif snapshot.belongs(change.entry, self._owners):
             self.pods[name] = change.entry
             self._restarts.setdefault(change.entry["metadata"]["uid"], diagnosis.past_restarts(change.entry))
+
+    def _diagnose(self, pod: Mapping[str, Any]) -> list[Finding]:
+        return diagnosis.diagnose(pod, self._crash_restarts, self._restarts.get(pod["metadata"]["uid"]))
 
     def _count_restarts(self, seconds: float) -> None:
         for pod in self.pods_of_target():
@@ -238,7 +224,7 @@ def watch(
                 return _ended(state, ended, verdict, deadline, freed, finding)
             if last:
                 break
-            if (stuck := state.stuck_pod()) is not None:
+            if (stuck := state.stuck_pod(cluster.now)) is not None:
                 _free(cluster, stuck, held, freed, say)
             line = _line(verdict, state)
             if line != said or deadline.elapsed - said_at >= PROGRESS_SECONDS:
@@ -307,6 +293,5 @@ def _free(cluster: Cluster, pod: Mapping[str, Any], held: Held, freed: list[str]
     freed.append(metadata["uid"])
 
 
-def _ordinal(pod: str) -> int:
-    number = pod.rsplit("-", 1)[-1]
-    return int(number) if number.isdigit() else -1
+def _crashes(finding: Finding) -> bool:
+    return finding.fatal or finding.restarts > 0 or finding.reason == "CrashLoopBackOff"

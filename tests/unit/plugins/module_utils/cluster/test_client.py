@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ProtocolError, ReadTimeoutError, SSLError
 
-from ansible_collections.linkops.runbooks.plugins.module_utils.cluster import client
+from ansible_collections.linkops.runbooks.plugins.module_utils.cluster import client, refusals
 from ansible_collections.linkops.runbooks.plugins.module_utils.cluster.client import ApiFault, Cluster, Unreachable
 from ansible_collections.linkops.runbooks.plugins.module_utils.deadline import Deadline
 from ansible_collections.linkops.runbooks.plugins.module_utils.errors import OperatorError
@@ -98,7 +98,7 @@ def test_refusals_are_sentences_and_are_not_tried_again(code: int, reason: str, 
     assert remedy in str(fault)
 
 
-@pytest.mark.parametrize("code", sorted(client.TRANSIENT_STATUSES))
+@pytest.mark.parametrize("code", sorted(refusals.TRANSIENT))
 def test_a_transient_status_is_tried_once_more(code: int) -> None:
     again = Pool((code, status("busy", code)), (200, {"kind": "Pod"}))
     assert cluster(again).get("/api/v1/x") == {"kind": "Pod"}
@@ -166,7 +166,7 @@ def test_an_address_that_is_no_kubernetes_is_a_sentence(body: bytes) -> None:
     ],
 )
 def test_the_servers_own_words(body: bytes, message: str) -> None:
-    assert client._message(body) == message
+    assert refusals.message(body) == message
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ def test_the_servers_own_words(body: bytes, message: str) -> None:
     ],
 )
 def test_the_cause_in_its_own_words(fault: Exception, cause: str) -> None:
-    assert client._cause(fault) == cause
+    assert refusals.cause(fault) == cause
 
 
 def test_pages_are_put_together() -> None:

@@ -13,49 +13,10 @@ import pytest
 
 from ansible_collections.linkops.runbooks.plugins.module_utils.cluster.feed import Change
 from ansible_collections.linkops.runbooks.plugins.module_utils.cluster.leases import Held
-from ansible_collections.linkops.runbooks.plugins.module_utils.cluster.watching import CALM_SECONDS, RolloutWatch, watch
+from ansible_collections.linkops.runbooks.plugins.module_utils.cluster.watching import CALM_SECONDS, watch
 from ansible_collections.linkops.runbooks.plugins.module_utils.deadline import Deadline
-from ansible_collections.linkops.runbooks.tests.unit.plugins.fixtures.scenes import Scene, load, scene
-
-
-def watched(at: Scene, number: int, crash_restarts: int = 2) -> RolloutWatch:
-    """The watch right after the template of a revision was written; the controller has not seen it yet."""
-    target, known = at.numbered(number), at.known
-    at.deploy(number)
-    at.workload["metadata"]["generation"] += 1
-    return RolloutWatch(at.workload, target, known, crash_restarts)
-
-
-def pod_of(at: Scene, number: int, name: str, status: str = "ready", **metadata: Any) -> dict[str, Any]:
-    """A pod of a revision, in a state of pods.yml."""
-    revision = at.numbered(number)
-    deployment = at.workload["kind"] == "Deployment"
-    label = {"pod-template-hash": revision.certified} if deployment else {"controller-revision-hash": revision.name}
-    owner = revision.uid if deployment else at.workload["metadata"]["uid"]
-    return {
-        "metadata": {
-            "name": name,
-            "uid": f"uid-{name}",
-            "labels": label,
-            "ownerReferences": [{"uid": owner, "controller": True}],
-            **metadata,
-        },
-        "status": load("pods")[status],
-    }
-
-
-def seen(state: RolloutWatch, *pods: dict[str, Any], seconds: float = 0, how: str = "ADDED") -> None:
-    """The watch sees these pods."""
-    for pod in pods:
-        state.apply(Change("Pod", how, pod), seconds)
-
-
-def status(state: RolloutWatch, **fields: Any) -> None:
-    """The controller writes its status, having seen the template."""
-    workload = {**state.workload, "status": {**state.workload["status"], "conditions": [], **fields}}
-    workload["status"]["observedGeneration"] = workload["metadata"]["generation"]
-    state.apply(Change(workload["kind"], "MODIFIED", workload), 0)
-
+from ansible_collections.linkops.runbooks.tests.unit.plugins.fixtures.scenes import scene
+from ansible_collections.linkops.runbooks.tests.unit.plugins.fixtures.watched import pod_of, seen, status, watched
 
 FINISHED = {"replicas": 3, "updatedReplicas": 3, "availableReplicas": 3, "readyReplicas": 3}
 
@@ -302,56 +263,6 @@ def test_it_waits_for_a_probe_by_its_path() -> None:
     state = watched(at, 8)
     seen(state, pod_of(at, 8, "api-1", "probe not passed"))
     assert state.waiting_for() == "api-1 waits for its readiness probe GET :3001/health"
-
-
-def stuck(number: int = 2, partition: int = 0, start: int = 0, observed: bool = True, **changed: Any) -> str:
-    """The pod that is to be freed, of a StatefulSet whose pods 1 and 2 never get ready; C(changed) is of pod 2."""
-    at = scene("statefulset")
-    at.workload["spec"]["updateStrategy"]["rollingUpdate"]["partition"] = partition
-    at.workload["spec"]["ordinals"] = {"start": start}
-    state = watched(at, 3)
-    if observed:
-        status(state, readyReplicas=1)
-    seen(
-        state,
-        pod_of(at, 3, f"credlink-vault-{start}"),
-        pod_of(at, number, f"credlink-vault-{start + 1}", "probe not passed"),
-        pod_of(at, number, f"credlink-vault-{start + 2}", "image not found", **changed),
-    )
-    found = state.stuck_pod()
-    return found["metadata"]["name"] if found else ""
-
-
-def test_a_stuck_pod_is_that_of_the_highest_ordinal() -> None:
-    assert stuck() == "credlink-vault-2"
-
-
-@pytest.mark.parametrize(
-    ("case", "pod"),
-    [
-        pytest.param({"number": 3}, "", id="the targets own pods are waited for"),
-        pytest.param({"observed": False}, "", id="not before the controller has seen the template"),
-        pytest.param({"deletionTimestamp": "2026-03-05T10:00:00Z"}, "credlink-vault-1", id="one is on its way out"),
-        pytest.param({"partition": 2}, "credlink-vault-2", id="at the partition"),
-        pytest.param({"partition": 3}, "", id="below the partition a pod keeps its version"),
-        pytest.param({"partition": 3, "start": 5}, "", id="below the partition, counted from another start"),
-        pytest.param({"partition": 2, "start": 5}, "credlink-vault-7", id="at the partition, from another start"),
-    ],
-)
-def test_which_pod_is_freed(case: dict[str, Any], pod: str) -> None:
-    assert stuck(**case) == pod
-
-
-@pytest.mark.parametrize("kind", ["deployment", "on delete"])
-def test_nothing_else_is_freed(kind: str) -> None:
-    at = scene("deployment" if kind == "deployment" else "statefulset")
-    if kind == "on delete":
-        at.workload["spec"]["updateStrategy"] = {"type": "OnDelete"}
-    numbers = [each.number for each in at.known]
-    state = watched(at, numbers[0])
-    status(state)
-    seen(state, pod_of(at, numbers[-1], "credlink-vault-2", "image not found"))
-    assert state.stuck_pod() is None
 
 
 def test_the_timeline_has_a_point_for_each_change() -> None:
