@@ -13,7 +13,8 @@ description:
   - Makes a Job of one container of the workload's template, with its environment, secrets and volumes, and another
     image and command. No label of it is one that a Service selects; probes, ports and other containers are left out.
   - The Job has C(backoffLimit) 0 and C(restartPolicy) Never, and a name that is derived from what it does. Where a Job
-    of the same purpose still runs with the same image and command it is adopted; with others, the module refuses.
+    of the same purpose still runs, with the same image and command and all of O(identity), it is adopted; where it is
+    another one, the module refuses.
   - Shows the log as it grows, and tells apart what failed, what did not start, what its deadline ended, and a Job that
     somebody deleted. Kubernetes may start a pod twice, so the command must bear that.
 author: linkops.runbooks contributors (@linkops)
@@ -38,7 +39,7 @@ options:
     type: str
     required: true
   identity:
-    description: What else makes this work another one; it goes into the Job's name.
+    description: What else makes this work another one; it goes into the Job's name and stands in its annotations.
     type: list
     elements: str
     default: []

@@ -19,8 +19,6 @@ from .client import Cluster
 from .rights import right
 from .session import Session, opened
 
-#: What a Job was made for; another one of the same purpose is adopted only where these are the same.
-IMAGE, COMMAND = "runbooks.linkops.io/image", "runbooks.linkops.io/command"
 NEEDED = [
     *(right(verb, "Job") for verb in ("get", "list", "create", "delete")),
     right("list", "Pod"),
@@ -36,10 +34,11 @@ def job(call: Call) -> dict[str, Any]:
         container = jobs.chosen(found.workload["spec"]["template"], params["container"] or "", session.called)
         image, command = params["image"] or container["image"], params["command"]
         shown = redact_text(shlex.join(command))
+        marks = jobs.marks(image, shown, params["identity"])
         name = jobs.name_of(params["name"], params["purpose"], image, shown, *params["identity"])
         standing = _standing(session.cluster, params)
         if standing is not None:
-            name = _same(standing, image, shown, params, call.check_mode)
+            name = _same(standing, marks, params, call.check_mode)
         told = {"job": name, "image": image, "active": name if standing else ""}
         if call.check_mode:
             said = f"Job {name} runs already" if standing else f"{shown} would run in a Job of {image}"
@@ -50,7 +49,6 @@ def job(call: Call) -> dict[str, Any]:
             nothing = {"outcome": "", "log": "", "exit_code": None, "adopted": False}
             return {"changed": False, "verdict": Verdict("pass", said).as_result(), "msg": said, **nothing, **told}
         secrets = evidence.confidences(session.cluster, found.workload)
-        marks = {IMAGE: image, COMMAND: shown}
         manifest = jobs.manifest(
             found.workload, container, image, command, name, params["purpose"], params["deadline_seconds"], marks
         )
@@ -98,16 +96,16 @@ def _standing(cluster: Cluster, params: Mapping[str, Any]) -> dict[str, Any] | N
     return next((each for each in listed if working.active(each)), None)
 
 
-def _same(standing: Mapping[str, Any], image: str, command: str, params: Mapping[str, Any], looking: bool) -> str:
+def _same(standing: Mapping[str, Any], asked: Mapping[str, str], params: Mapping[str, Any], looking: bool) -> str:
     """The name of the Job that goes on, if it is what is asked for."""
     name = str(standing["metadata"]["name"])
     marks = standing["metadata"].get("annotations") or {}
-    if looking or (marks.get(IMAGE), marks.get(COMMAND)) == (image, command):
+    if looking or not (other := jobs.other(marks, asked)):
         return name
     raise OperatorError(
         Fault(
             "another_job",
-            f"Job {name} still runs {marks.get(COMMAND)} in {marks.get(IMAGE)}.",
+            f"Job {name} still runs {other}.",
             f"Wait for it, or look at it: kubectl -n {params['namespace']} describe job {name}.",
         )
     )

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -26,6 +27,8 @@ _KEPT = (
 )  # fmt: skip
 _NOT_OF_A_JOB = ("livenessProbe", "readinessProbe", "startupProbe", "lifecycle", "ports", "args", "resizePolicy")
 PURPOSE, WORKLOAD = "runbooks.linkops.io/purpose", "runbooks.linkops.io/workload"
+#: What a Job was made for.
+IMAGE, COMMAND, IDENTITY = (f"runbooks.linkops.io/{each}" for each in ("image", "command", "identity"))
 CONTAINER = "work"
 #: An ended Job is kept this long, so that a rerun finds how it ended.
 KEPT_SECONDS = 24 * 3600
@@ -67,6 +70,23 @@ def labels(workload: str, purpose: str) -> dict[str, str]:
     """What marks the Jobs of one purpose and workload."""
     ours = {"app.kubernetes.io/managed-by": "linkops.runbooks"}
     return {**ours, PURPOSE: purpose, WORKLOAD: workload[:63].rstrip("-._")}
+
+
+def marks(image: str, command: str, identity: Sequence[str]) -> dict[str, str]:
+    """The annotations that tell what a Job was made for."""
+    return {IMAGE: image, COMMAND: command, IDENTITY: json.dumps(list(identity))}
+
+
+def other(marked: Mapping[str, str], asked: Mapping[str, str]) -> str:
+    """What a Job was made for where that is not what is asked for; empty where it does all that.
+
+    It may have begun with its work: of C(identity) a part may be left that is asked for, and nothing else.
+    """
+    said = f"{marked.get(COMMAND)} in {marked.get(IMAGE)}"
+    if any(marked.get(each) != asked[each] for each in (IMAGE, COMMAND)):
+        return said
+    lacking = set(json.loads(asked[IDENTITY])) - set(json.loads(marked.get(IDENTITY) or asked[IDENTITY]))
+    return f"{said} without {', '.join(sorted(lacking))}" if lacking else ""
 
 
 def manifest(

@@ -63,6 +63,28 @@ def test_the_same_work_has_the_same_name() -> None:
     assert len(jobs.name_of("a-very-long-name-of-a-workload-that-goes-on-and-on", "migrate", "a")) <= 52
 
 
+@pytest.mark.parametrize(
+    ("image", "command", "identity", "said"),
+    [
+        ("api:2", "deploy", ["a", "b"], ""),
+        ("api:2", "deploy", ["b"], ""),  # it has come as far as b
+        ("api:2", "deploy", [], ""),
+        ("api:2", "deploy", ["b", "c"], "deploy in api:2 without c"),  # the image's tag moved
+        ("api:3", "deploy", ["a", "b"], "deploy in api:2"),
+        ("api:2", "resolve", [], "deploy in api:2"),
+    ],
+)
+def test_a_job_is_another_one_where_it_does_not_do_all_that_is_asked(
+    image: str, command: str, identity: list[str], said: str
+) -> None:
+    assert jobs.other(jobs.marks("api:2", "deploy", ["a", "b"]), jobs.marks(image, command, identity)) == said
+
+
+def test_a_job_of_an_older_version_of_the_collection_does_not_say_all() -> None:
+    marked = {jobs.IMAGE: "api:2", jobs.COMMAND: "deploy"}
+    assert jobs.other(marked, jobs.marks("api:2", "deploy", ["a"])) == ""
+
+
 def test_of_several_containers_one_must_be_named() -> None:
     with pytest.raises(OperatorError, match="several containers; it has api, proxy"):
         jobs.chosen(WORKLOAD["spec"]["template"], "", "Deployment api")
