@@ -103,8 +103,7 @@ class Depot:
             if wrong := archives.changed_files(manifest, found):
                 raise archives.unfit(name, f"{self.address(name)}: {wrong[0]}")
             text = self._bucket.read(f"{name}/{MANIFEST}").decode()
-            if name in shelf.names(manifest.database):
-                _without(shelf, manifest)
+            shelf.discard(manifest)
             shelf.place(partial, text, name)
 
     def delete(self, name: str) -> None:
@@ -167,17 +166,6 @@ class Depot:
             with contextlib.suppress(OperatorError):  # what stays has no manifest, and the next run sweeps it away
                 self._bucket.delete(self._bucket.keys(f"{name}/"))
             raise
-
-
-def _without(shelf: Shelf, manifest: Manifest) -> None:
-    """Remove a damaged copy; another backup of this name, which another server had in the same second, stays."""
-    try:
-        other = shelf.manifest(manifest.name).origin != manifest.origin
-    except OperatorError:
-        other = False
-    if other:
-        raise archives.unfit(manifest.name, f"{shelf} has another backup of this name")
-    shelf.delete(manifest.name)
 
 
 def depot_of(call: Call, database: str) -> Depot | None:

@@ -90,6 +90,8 @@ def test_two_servers_with_one_folder_have_each_its_own_backups(
         second = there.operate("database_backup", **only)
         assert second["expired"] == [first["backup"]["name"]], second
         assert second["backup"]["server"] == f"127.0.0.1:{another.port}"
+        there.sql("REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC", superuser=True)
+        assert "is enough" in there.operate("database_backup", **told, fresh_minutes=60)["msg"], "the address decides"
         newest = shop.operate("database_restore", True, **told, **administrator(postgres), confirm="shop")
         assert f"{mine} is of {here}. The database shop is replaced" in newest["msg"], newest
         there.sql("DROP TABLE job")

@@ -106,6 +106,9 @@ def test_a_backup_is_brought_there_and_good_for_a_drill_and_a_restore(
     }
     assert there == local
     assert ask("database_backup")["changed"] is False
+    bucket.Object(f"production/{name}/data/toc.dat").put(Body=b"cut off")
+    assert "now in s3://" in ask("database_backup")["msg"]
+    assert ask("database_backup")["changed"] is False
     shutil.rmtree(ask.folder)
     again = ask("database_backup")
     assert again["changed"] is False, again

@@ -130,6 +130,20 @@ class Shelf:
         partial.rename(self.directory / name)
         _sync(self.directory)
 
+    def discard(self, manifest: Manifest) -> None:
+        """Delete a damaged copy of a backup, if there is one. Another backup of its name raises C(OperatorError).
+
+        Another server that has its backups here may have had one in the same second.
+        """
+        if manifest.name not in self.names(manifest.database):
+            return
+        other = False
+        with contextlib.suppress(OperatorError):
+            other = self.manifest(manifest.name).origin != manifest.origin
+        if other:
+            raise archives.unfit(manifest.name, f"{self} has another one of this name")
+        self.delete(manifest.name)
+
     def delete(self, name: str) -> None:
         """Delete a backup: first its name, so that half of one is never taken for one."""
         doomed = self.directory / f"{_DOOMED}{name}"

@@ -155,6 +155,22 @@ def test_a_damaged_one_is_taken_where_it_is_whole(kept: Kept, tmp_path: Path) ->
     assert kept.of(PRODUCTION, farther.shelf).chosen(name).name == name
 
 
+def test_a_damaged_one_makes_room_for_itself_alone(kept: Kept, tmp_path: Path) -> None:
+    name, theirs = kept.add(1), Kept(tmp_path / "theirs")
+    theirs.add(1, STAGING)
+    manifest = kept.shelf.manifest(name)
+    with pytest.raises(OperatorError, match="has another one of this name"):
+        theirs.shelf.discard(manifest)
+    for unread in (False, True):
+        if unread:
+            kept.add(1)
+            (kept.shelf.directory / name / "manifest.json").write_text("{}")
+        kept.shelf.discard(manifest)
+        assert kept.shelf.names("shop") == []
+    kept.shelf.discard(manifest)
+    assert theirs.shelf.names("shop") == [name]
+
+
 def test_what_a_restore_saved_is_not_the_newest(kept: Kept) -> None:
     name, saved = kept.add(1), kept.add(2, safety=True)
     assert kept.newest(PRODUCTION) == name
