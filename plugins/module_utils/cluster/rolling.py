@@ -137,16 +137,16 @@ def keep_evidence(
     """Keep the evidence of a version that fails: the names of the files, and the last words of the finding's container.
 
     C(before) is the workload as it was before the change. The reads share C(EVIDENCE_SECONDS), since the return waits
-    for them, and the Leases are renewed meanwhile.
+    for them, and the Leases are renewed meanwhile. Not so the Secrets: without their values nothing could be redacted.
     """
 
     def renew() -> None:
         with contextlib.suppress(OperatorError):  # a lost lock is told before the next write
             session.held.renew_if_due()
 
-    cluster = session.cluster.hurried(EVIDENCE_SECONDS, renew)
     before = before or found.workload
-    secrets = evidence.confidences(cluster, before, found.workload)
+    secrets = evidence.confidences(session.cluster, before, found.workload)
+    cluster = session.cluster.hurried(EVIDENCE_SECONDS, renew)
     words = evidence.last_words(cluster, session.params["namespace"], finding, secrets) if finding else ""
     bundle = evidence.collect(cluster, before, found.workload, found.pods, secrets)
     for name, content in bundle.items():
