@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -85,6 +86,8 @@ def test_the_migrations_of_the_new_image_are_applied_once_behind_a_backup(make: 
     assert "space the server's disk has is unknown: the inventory has no database_free_bytes_query" in first.output
     (backup,) = (each.name for each in (tmp_path / "kept").iterdir() if not each.name.startswith("."))
     assert first.stats["linkops_facts"]["backup"] == backup
+    manifest = json.loads((tmp_path / "kept" / backup / "manifest.json").read_text())
+    assert manifest["environment"].endswith("/lab"), manifest["environment"]
     assert len(states(scene)) == 3
     assert set(states(scene).values()) == {"applied"}
     assert "servicelink/api:v1.2.0" in first.output

@@ -28,6 +28,7 @@ def test_there_is_one_backup_and_it_is_private(host: Host, backups: list[Path]) 
     (backup,) = backups
     assert host.file(str(backup)).mode == 0o700
     assert host.file(str(backup / "manifest.json")).mode == 0o600
+    assert json.loads((backup / "manifest.json").read_text())["environment"] == "credlink/lab"
 
 
 def test_its_checksums_are_those_that_others_compute(host: Host, backups: list[Path]) -> None:
