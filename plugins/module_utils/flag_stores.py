@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from .cluster import assignments, config_map, configure, configuring, snapshot
+from .cluster import assignments, config_map, configure, configuring, marks, paths, revisions, snapshot, unproved
+from .cluster.client import MERGE_PATCH
+from .cluster.config_map import Before
 from .cluster.configure import Planned
 from .cluster.configuring import Wish
 from .cluster.session import Session
@@ -28,12 +30,12 @@ ANNOTATION = "flag.runbooks.linkops.io/"
 
 @dataclass(frozen=True)
 class Standing:
-    """A flag as its store has it: C(value), of JSON's types, none where it is not set; and C(before) a change that was
-    never proved.
+    """A flag as its store has it: C(value), of JSON's types, none where it is not set; and what it was C(before) a
+    change that was never proved.
     """
 
     value: Any
-    before: str | None
+    before: Before | None
     workload: Snapshot
 
 
@@ -56,7 +58,7 @@ class Store(Protocol):
     def rollout(self, standing: Standing, value: str | None, /) -> Rollout | None:
         """The rollout by which pods come to see the value, where they need one."""
 
-    def write(self, value: str | None, before: str | None, /) -> None:
+    def write(self, value: str | None, before: Before | None, /) -> None:
         """Set the value outside of the template; C(before) is kept until it is proved."""
 
     def settle(self) -> bool:
@@ -84,8 +86,15 @@ class InEnvironment:
         found = snapshot.read(self._session.cluster, *self._session.workload)
         template = found.workload["spec"]["template"]
         name = configuring.container_of(template, self._container)["name"]
-        setting = configuring.settings(template, name).get(f"env.{self._variable}")
-        return Standing(setting if isinstance(setting, str) else None, None, found)
+        value, before = self._value(template, name), None
+        begun = unproved.read(found.workload, found.revisions)
+        if begun and name in revisions.images(begun.left.template):
+            before = Before(self._value(begun.left.template, name), begun.passed)
+        return Standing(value, before if before and before.value != value else None, found)
+
+    def _value(self, template: Mapping[str, Any], container: str) -> str | None:
+        setting = configuring.settings(template, container).get(f"env.{self._variable}")
+        return setting if isinstance(setting, str) else None
 
     def rollout(self, standing: Standing, value: str | None) -> Rollout | None:
         if value is None:
@@ -96,11 +105,11 @@ class InEnvironment:
             wish = Wish(self._container, environment={self._variable: value})
         return Rollout(wish, configure.plan(self._session, standing.workload, wish))
 
-    def write(self, _value: str | None, _before: str | None) -> None:
+    def write(self, _value: str | None, _before: Before | None) -> None:
         """The rollout does it."""
 
     def settle(self) -> bool:
-        return False
+        return _settle_rollout(self._session)
 
 
 class InConfigMap:
@@ -131,15 +140,16 @@ class InConfigMap:
         wish = Wish(self._container, annotations={self._annotation: digest})
         return Rollout(wish, configure.plan(self._session, standing.workload, wish))
 
-    def write(self, value: str | None, before: str | None) -> None:
+    def write(self, value: str | None, before: Before | None) -> None:
         standing = config_map.read(self._session, self._name, self._key)
         if value is not None and (standing.value, standing.before) != (value, before):
             config_map.write(self._session, self._name, self._key, value, standing, before)
 
     def settle(self) -> bool:
+        rolled = _settle_rollout(self._session)
         standing = config_map.read(self._session, self._name, self._key)
         if standing.before is None:
-            return False
+            return rolled
         config_map.write(self._session, self._name, self._key, standing.value, standing, None)
         return True
 
@@ -169,7 +179,7 @@ class InService:
             raise OperatorError(Fault("flag_value", told, "Give a value of the same kind.")) from fault
         return None
 
-    def write(self, value: str | None, _before: str | None) -> None:
+    def write(self, value: str | None, _before: Before | None) -> None:
         standing = self._service.value(self._document)
         self._session.held.renew()
         self._service.write(self._document, flags.like(standing, str(value)))
@@ -178,6 +188,18 @@ class InService:
 
     def settle(self) -> bool:
         return False
+
+
+def _settle_rollout(session: Session) -> bool:
+    """Forget what the rollout left, which its workload keeps; whether there was anything."""
+    namespace, kind, name = session.workload
+    found = snapshot.read(session.cluster, namespace, kind, name, with_pods=False)
+    if unproved.read(found.workload, found.revisions) is None:
+        return False
+    session.held.renew()
+    body = {"metadata": {"annotations": {marks.UNPROVED: None}}}
+    session.cluster.patch(paths.path(kind, namespace, name), body, MERGE_PATCH)
+    return True
 
 
 def _container(session: Session, flag: Flag) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 from . import flag_stores, pod_answers
 from .call import Call
 from .cluster import assignments, configure, revisions, rolling, snapshot
+from .cluster.config_map import Before
 from .cluster.rights import right
 from .cluster.session import Session, opened
 from .deadline import Deadline
@@ -46,6 +47,16 @@ class Step:
         )
 
     @property
+    def taken_up(self) -> Before | None:
+        """What it was before an earlier run set it to the same value, and did not prove that."""
+        return self.standing.before if self.stands else None
+
+    @property
+    def previous(self) -> str | None:
+        """The value to return to."""
+        return self.taken_up.value if self.taken_up else _text(self.standing.value)
+
+    @property
     def done(self) -> bool:
         """Whether there is nothing left to do, not even a rollout that somebody began."""
         return self.stands and bool(self.proof) and worst(self.proof.values()).passed
@@ -70,8 +81,10 @@ def feature_flag(call: Call) -> dict[str, Any]:
         needed = [right(verb, "ConfigMap") for verb in ("get", "patch")] if flag.store == "config_map" else []
         with rolling.prechecked(session, *needed):
             store = flag_stores.store(session, flag)
+            if params["state"] == "proved":
+                return _settled(call, flag, store, str(value))
             step = _look(session, flag, store, value)
-        result = _described(step)
+        result = _described(step, params["service_passed"])
         if step.rolls and step.rollout:
             for sentence in step.rollout.planned.warnings if params["prechecks"] else []:
                 call.warn(sentence)
@@ -88,23 +101,39 @@ def _look(session: Session, flag: Flag, store: Store, value: str | None) -> Step
     return Step(flag, value, standing, rollout, proof)
 
 
+def _settled(call: Call, flag: Flag, store: Store, value: str) -> dict[str, Any]:
+    """Forget the value before, unless somebody set another one meanwhile."""
+    step = Step(flag, value, store.read(), None, {})
+    pending = step.taken_up is not None
+    if pending and not call.check_mode:
+        store.settle()
+    return {
+        "changed": pending,
+        "previous": step.previous,
+        "msg": f"The flag {flag.name} is proved to be {value}."
+        if step.stands
+        else f"The flag {flag.name} is {_shown(step.standing.value)}, so {value} is not what was proved.",
+    }
+
+
 def _text(value: Any) -> str | None:
     return None if value is None else assignments.text(value)
 
 
 def _set(session: Session, store: Store, step: Step) -> dict[str, Any]:
     """Write, roll where pods need it, prove; what is not proved is taken back."""
+    told = session.params["service_passed"]
+    if step.taken_up:
+        session.call.say(
+            f"flag {step.flag.name}: a run that was not finished set it; before it was {_shown(step.previous)}"
+        )
     if step.done:
-        settled = store.settle()
         return {
-            "changed": settled,
+            "changed": told is None and store.settle(),
             "msg": f"The flag {step.flag.name} is {step.value} already, and {_told(step.proof)}.",
         }
-    before = step.standing.before if step.stands else _text(step.standing.value)
-    served = step.rollout is None or rolling.source_served(
-        session, step.standing.workload, step.rollout.planned.change.source
-    )
-    outcome = _write(session, store, step, before)
+    served = _served(session, step)
+    outcome = _write(session, store, step, Before(step.previous, bool(told)) if served else None)
     if outcome.get("failed"):
         return outcome
     proof = _prove(session, store, step.flag, step.value)
@@ -113,16 +142,28 @@ def _set(session: Session, store: Store, step: Step) -> dict[str, Any]:
     session.call.journal.note("flag", flag=step.flag.name, verdict=verdict.status, pods=_listed(proof))
     outcome |= {"verdict": verdict.as_result(), "proof": _listed(proof), "msg": f"{_done(step)}; {_told(proof)}."}
     if verdict.status == "fail":
-        return {**outcome, "failed": True, **_take_back(session, store, step, before, served, verdict)}
-    if verdict.passed:
+        return {**outcome, "failed": True, **_take_back(session, store, step, served, verdict)}
+    if verdict.passed and told is None:
         store.settle()
     elif verdict.status == "unknown":
         outcome["msg"] = f"{_done(step)}, which could not be proved, so it stays: {verdict.reason}."
     return outcome
 
 
-def _write(session: Session, store: Store, step: Step, before: str | None) -> dict[str, Any]:
-    """The store's own write, then the rollout, which takes the write back before it returns pods to what they were."""
+def _served(session: Session, step: Step) -> bool:
+    """Whether pods served with the value before; without a rollout they are assumed to, unless the caller knows."""
+    if step.taken_up:
+        return True
+    if step.rollout is None:
+        return session.params["source_served"] is not False
+    return rolling.source_served(session, step.standing.workload, step.rollout.planned.change.source)
+
+
+def _write(session: Session, store: Store, step: Step, before: Before | None) -> dict[str, Any]:
+    """The store's own write, then the rollout, which takes the write back before it returns pods to what they were.
+
+    C(before) is kept until the value is proved.
+    """
     deadline = Deadline(session.params["deadline_seconds"])
     session.cluster.persist(deadline)
     if not step.stands:
@@ -132,28 +173,27 @@ def _write(session: Session, store: Store, step: Step, before: str | None) -> di
         return {"changed": step.changed, "returned": False}
 
     def undo() -> None:
-        store.write(before, None)
+        store.write(step.previous, None)
 
     seen = configure.carry_out(session, step.standing.workload, step.rollout.planned, step.rollout.wish, undo)
-    return {**seen, "changed": step.changed or seen["changed"]}
+    returnable = _returnable(step, session.params["service_passed"])
+    return {**seen, "changed": step.changed or seen["changed"], "returnable": returnable}
 
 
-def _take_back(
-    session: Session, store: Store, step: Step, before: str | None, served: bool, verdict: Verdict
-) -> dict[str, Any]:
+def _take_back(session: Session, store: Store, step: Step, served: bool, verdict: Verdict) -> dict[str, Any]:
     """Return to the value before, where this run or one that was killed changed it."""
     told = f"The flag {step.flag.name} was set to {step.value}, and it does not work: {verdict.reason}."
-    if step.stands and before is None:
+    if step.stands and not step.taken_up:
         return {"msg": f"{told} It had that value before this run, so there is none to return to."}
     if not served:
         return {"msg": f"{told} The pods before did not serve either, so it stays; give value= to choose another."}
-    shown = _shown(before)
+    shown = _shown(step.previous)
     session.call.say(f"returning the flag {step.flag.name} to {shown}")
-    store.write(before, None)
+    store.write(step.previous, None)
     again = store.read()
-    rollout = store.rollout(again, before)
+    rollout = store.rollout(again, step.previous)
     if rollout:
-        seen = configure.carry_out(session, again.workload, rollout.planned, rollout.wish)
+        seen = configure.carry_out(session, again.workload, rollout.planned, rollout.wish, back=True)
         if seen.get("failed"):
             return {"msg": f"{told} The return to {shown} failed too: {seen['msg']}"}
     return {"returned": True, "msg": f"{told} It was returned to {shown}."}
@@ -190,13 +230,19 @@ def _ask(session: Session, flag: Flag, value: str, pods: list[str]) -> dict[str,
         return dict(zip(pods, pool.map(ask, pods), strict=True))
 
 
-def _described(step: Step) -> dict[str, Any]:
+def _returnable(step: Step, passed: bool | None) -> bool:
+    """Whether a service that is worse now may have the value before again: it passed with that one."""
+    return step.taken_up.passed if step.taken_up else not step.stands and bool(passed)
+
+
+def _described(step: Step, passed: bool | None) -> dict[str, Any]:
     rollout = configure.described(step.standing.workload, step.rollout.planned) if step.rollout else {}
     changes = rollout.get("plan", {}).get("changes", [])
     name, before = step.flag.name, _text(step.standing.value)
     return {
         "changed": False,
-        "previous": before,
+        "previous": step.previous,
+        "returnable": _returnable(step, passed),
         "plan": {
             "flag": name,
             "store": step.flag.store,
@@ -232,7 +278,7 @@ def _unasked() -> Verdict:
 
 
 def _done(step: Step) -> str:
-    return f"The flag {step.flag.name} is {_shown(step.value)} (before: {_shown(step.standing.value)})"
+    return f"The flag {step.flag.name} is {_shown(step.value)} (before: {_shown(step.previous)})"
 
 
 def _shown(value: Any) -> str:

@@ -34,8 +34,10 @@ options:
   state:
     description:
       - With V(absent) the variable of the flag is removed; other stores have none that is absent.
+      - With V(proved) nothing is set, and what the flag was before O(value) is forgotten, since the service was
+        verified with that; see O(service_passed).
     type: str
-    choices: [present, absent]
+    choices: [present, absent, proved]
     default: present
   flags:
     description:
@@ -78,6 +80,13 @@ options:
     description:
       - Whether the pods before were serving, as M(linkops.runbooks.service_health) found out. A rollout is returned
         only to a version that was. Without it, the readiness of its pods tells.
+    type: bool
+  service_passed:
+    description:
+      - Whether the whole service passed before, as M(linkops.runbooks.service_health) found out, by a caller who
+        verifies it again. It is kept with the value before, until O(state=proved), so that a run which takes up the
+        change of one that was killed knows both, see RV(returnable).
+      - Without it the value before is forgotten as soon as every ready pod shows the new one.
     type: bool
   prechecks:
     description:
@@ -134,9 +143,15 @@ plan:
       description: Whether pods are replaced.
       type: bool
 previous:
-  description: The value that the store had.
+  description: The value that the flag had before it was set, by this run or by one that was killed.
   returned: when a plan was possible
   type: str
+returnable:
+  description:
+    - Whether the service, should it be worse now, may be returned to RV(previous), since it passed with that one, by
+      O(service_passed) of this run or of the one that was killed.
+  returned: when a plan was possible
+  type: bool
 proof:
   description: What each pod shows, by C(pod), C(status) and C(reason).
   returned: when a plan was possible
@@ -204,7 +219,7 @@ MODULE = Module(
         **WORKLOAD,
         "flag": {"type": "str", "required": True},
         "value": {"type": "str"},
-        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        "state": {"type": "str", "choices": ["present", "absent", "proved"], "default": "present"},
         "flags": {"type": "dict", "default": {}},
         "container": {"type": "str"},
         "port": {"type": "int", "required": True},
@@ -212,6 +227,7 @@ MODULE = Module(
         "deadline_seconds": {"type": "int", "default": 300},
         "crash_restarts": {"type": "int", "default": 2},
         "source_served": {"type": "bool"},
+        "service_passed": {"type": "bool"},
         "prechecks": {"type": "bool", "default": True},
     },
 )

@@ -73,6 +73,7 @@ def test_what_is_wrong_with_the_words_is_said_at_once_and_no_secret_is_repeated(
             "configure", api, options=["-vvv", "--diff"], memory_limit="2GB", cpu_request="-1",
             variable="JWT_SECRET", value=canary,
         )  # fmt: skip
+        halved = ground.press("configure", api, memory="2GB", cpu_limit="1")
     assert pressed.rc != 0
     for words in (
         "memory_limit=2GB is not a quantity as Kubernetes writes it. Give 2Gi (powers of 1024) or 2G (powers of 1000).",
@@ -80,6 +81,10 @@ def test_what_is_wrong_with_the_words_is_said_at_once_and_no_secret_is_repeated(
         "The value given for JWT_SECRET looks like a secret",
     ):
         assert words in pressed.closing()
+    assert halved.rc != 0
+    assert (
+        "memory=2GB does not say whether the limit or the request is meant. Give memory_limit=2Gi" in halved.closing()
+    )
     assert seen.writes == []
     assert canary not in pressed.output
     assert all(canary not in path.read_text() for path in pressed.folder().rglob("*") if path.is_file())

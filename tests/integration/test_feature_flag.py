@@ -23,6 +23,8 @@ from tests.integration.harness.services import Service, container
 
 pytestmark = pytest.mark.matrix
 
+LOCK_SECONDS = 4  # how long the lock of a killed run counts here
+
 #: A program that shows its flags, wherever they come from; "stubborn" is a value that it does not take.
 PROGRAM = """
 const http = require('node:http'), fs = require('node:fs')
@@ -38,7 +40,8 @@ http.createServer(async (request, response) => {
     new: process.env.FEATURE_NEW, checkout: plain(fromFile()),
     quotes: request.url === '/flags' ? await fromService() : null }
   response.setHeader('content-type', 'application/json')
-  const health = { status: process.env.FEATURE_NEW === 'sick' ? 'ill' : 'ok' }
+  const sick = [process.env.FEATURE_NEW, process.env.FEATURE_STARTED].includes('sick')
+  const health = { status: sick ? 'ill' : 'ok' }
   response.end(JSON.stringify(request.url === '/flags' ? { flags } : health))
 }).listen(3001)
 process.on('SIGTERM', () => process.exit(0))
@@ -146,7 +149,12 @@ def made(ground: Ground, replicas: int = 2, variables: dict[str, str] | None = N
             only["volumeMounts"] = [{"name": "flags", "mountPath": "/flags"}]
 
     return ground.service(
-        ["v1.2.1"], replicas=replicas, change=change, feature_flags=FLAGS, health_expect={"status": "ok"}
+        ["v1.2.1"],
+        replicas=replicas,
+        change=change,
+        feature_flags=FLAGS,
+        health_expect={"status": "ok"},
+        lock_duration_seconds=LOCK_SECONDS,
     )
 
 
@@ -175,7 +183,7 @@ def test_a_variable_is_set_and_proved_in_every_pod(ground: Ground) -> None:
     assert pressed.rc == 0, pressed.output
     assert "pass: The flag search is off (before: on); every one of 2 pods shows it" in pressed.closing()
     assert not names(api) & before
-    assert {each["reason"].rpartition(" ")[2] for each in pressed.results("feature_flag")[-1]["proof"]} == {'"off"'}
+    assert {each["reason"].rpartition(" ")[2] for each in pressed.results("feature_flag")[1]["proof"]} == {'"off"'}
 
     again = ground.press("configure", api, flag="search", value="off")
     assert again.rc == 0, again.output
@@ -188,6 +196,17 @@ def test_a_variable_is_set_and_proved_in_every_pod(ground: Ground) -> None:
     assert "was set to stubborn, and it does not work" in failed.closing()
     assert 'shows "on"' in failed.closing()
     assert "It was returned to off" in failed.closing()
+    assert container(api.workload.live["spec"]["template"])["env"][0] == {"name": "FEATURE_SEARCH", "value": "off"}
+
+    # The same where a run dies behind the write: the value before stands in the revision that it left.
+    killed = ground.press.start("configure", api, flag="search", value="stubborn")
+    killed.until("watching the rollout")
+    killed.vanish()
+    api.workload.wait_ready()
+    resumed = ground.press("configure", api, flag="search", value="stubborn")
+    assert resumed.rc != 0
+    assert "a run that was not finished set it; before it was off" in resumed.output
+    assert "It was returned to off" in resumed.closing()
     assert container(api.workload.live["spec"]["template"])["env"][0] == {"name": "FEATURE_SEARCH", "value": "off"}
 
     # What cannot be seen is unknown: it holds.
@@ -207,6 +226,18 @@ def test_a_flag_that_makes_the_service_worse_is_returned(ground: Ground) -> None
     listed = container(api.workload.live["spec"]["template"])["env"]
     assert "FEATURE_NEW" not in {each["name"] for each in listed}
     assert pressed.results("feature_flag")[-1]["to_revision"] == 1
+
+    # Also by the run after one that was killed behind its first write, to what stood before that.
+    killed = ground.press.start("configure", api, flag="started", value="sick")
+    killed.until("flag started is set to sick")
+    killed.vanish()
+    assert config(ground)["data"]["started"] == "sick"
+    resumed = ground.press("configure", api, flag="started", value="sick")
+    assert resumed.rc != 0
+    assert "every one of 1 pods shows it" in resumed.closing()
+    assert "the flag was returned to the value it had" in resumed.closing()
+    assert config(ground)["data"]["started"] == "on"
+    assert not config(ground)["metadata"].get("annotations")
 
 
 def test_a_config_map_read_at_the_start_rolls_its_pods(ground: Ground) -> None:
@@ -230,7 +261,7 @@ def test_a_config_map_read_at_the_start_rolls_its_pods(ground: Ground) -> None:
     running.until("watching the rollout")
     running.vanish()
     assert json.loads(config(ground)["metadata"]["annotations"]["runbooks.linkops.io/pending-keys"]) == {
-        "started": "off"
+        "started": {"value": "off", "passed": True}
     }
     resumed = ground.press("configure", api, flag="started", value="stubborn")
     assert resumed.rc != 0

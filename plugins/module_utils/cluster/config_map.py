@@ -23,13 +23,23 @@ Object = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
+class Before:
+    """What a change that is not proved changed: C(value), none where it was not set; C(passed) tells whether the whole
+    service passed then.
+    """
+
+    value: str | None
+    passed: bool = False
+
+
+@dataclass(frozen=True)
 class Key:
-    """A key as it was read; C(before) is its value before a change that was never proved."""
+    """A key as it was read, and what it was before a change that is not proved."""
 
     value: str
     version: str
     annotations: Mapping[str, str]
-    before: str | None = None
+    before: Before | None = None
 
 
 def read(session: Session, name: str, key: str) -> Key:
@@ -53,12 +63,12 @@ def read(session: Session, name: str, key: str) -> Key:
     return Key(data[key], entry["metadata"]["resourceVersion"], annotations, before)
 
 
-def write(session: Session, name: str, key: str, value: str, standing: Key, before: str | None) -> None:
+def write(session: Session, name: str, key: str, value: str, standing: Key, before: Before | None) -> None:
     """Set the key on exactly the state that was read; C(before) is kept until the value is proved."""
     noted = {each: old for each, old in pending(standing.annotations).items() if each != key}
     if before is not None:
         noted[key] = before
-    annotation = json.dumps(noted, sort_keys=True) if noted else None
+    annotation = json.dumps({each: vars(old) for each, old in noted.items()}, sort_keys=True) if noted else None
     metadata = {"resourceVersion": standing.version, "annotations": {PENDING: annotation}}
     session.held.renew()
     path = paths.path("ConfigMap", session.params["namespace"], name)
@@ -72,13 +82,17 @@ def write(session: Session, name: str, key: str, value: str, standing: Key, befo
     session.call.journal.note("config_map", name=name, key=key)
 
 
-def pending(annotations: Mapping[str, str]) -> dict[str, str]:
-    """The values before changes that are not proved; anybody may have edited them, so unreadable is none."""
+def pending(annotations: Mapping[str, str]) -> dict[str, Before]:
+    """By key what is not proved yet; anybody may have edited it, so unreadable is none."""
     try:
         found = json.loads(annotations.get(PENDING, "{}"))
     except ValueError:
         return {}
-    return {key: value for key, value in found.items() if isinstance(value, str)} if isinstance(found, dict) else {}
+    return {
+        key: Before(each["value"], each.get("passed") is True)
+        for key, each in (found.items() if isinstance(found, dict) else ())
+        if isinstance(each, dict) and isinstance(each.get("value"), str)
+    }
 
 
 def ways(template: Object, name: str) -> set[str]:

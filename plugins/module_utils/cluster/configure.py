@@ -80,14 +80,22 @@ def plan(session: Session, found: Snapshot, wished: Wish) -> Planned:
 
 
 def carry_out(
-    session: Session, found: Snapshot, planned: Planned, wished: Wish, undo: Callable[[], None] | None = None
+    session: Session,
+    found: Snapshot,
+    planned: Planned,
+    wished: Wish,
+    undo: Callable[[], None] | None = None,
+    back: bool = False,
 ) -> dict[str, Any]:
-    """Write and watch what was planned; C(undo) takes back what else was written, before a failed rollout returns."""
+    """Write and watch what was planned; C(undo) takes back what else was written, before a failed rollout returns.
+
+    C(back) is for a return: should that fail too, nothing goes back to what it leaves.
+    """
 
     def replan(again: Snapshot) -> Change:
         return plan(session, again, wished).change
 
-    served = rolling.source_served(session, found, planned.change.source)
+    served = not back and rolling.source_served(session, found, planned.change.source)
     return rolling.see_through(session, found, planned.change, replan, served, undo)
 
 

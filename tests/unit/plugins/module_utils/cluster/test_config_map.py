@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.linkops.runbooks.plugins.module_utils.cluster import config_map
+from ansible_collections.linkops.runbooks.plugins.module_utils.cluster.config_map import Before
 
 MOUNT = {"name": "files", "mountPath": "/flags"}
 VOLUME = {"name": "files", "configMap": {"name": "flags"}}
@@ -36,11 +37,12 @@ def test_how_pods_see_it(container: dict[str, Any], volumes: list[dict[str, Any]
     assert config_map.ways(template, "flags") == ways
 
 
-@pytest.mark.parametrize("text", ["", "nonsense", "[]", '{"a": 1}', "null"])
+@pytest.mark.parametrize("text", ["", "nonsense", "[]", '{"a": 1}', '{"a": "on"}', '{"a": {"value": 1}}', "null"])
 def test_what_is_not_readable_is_not_pending(text: str) -> None:
     assert config_map.pending({config_map.PENDING: text}) == {}
 
 
 def test_what_is_pending() -> None:
-    assert config_map.pending({config_map.PENDING: '{"a": "on", "b": 2}'}) == {"a": "on"}
+    text = '{"a": {"value": "on", "passed": true}, "b": {"value": "off"}, "c": 2}'
+    assert config_map.pending({config_map.PENDING: text}) == {"a": Before("on", True), "b": Before("off", False)}
     assert config_map.pending({}) == {}
