@@ -22,9 +22,9 @@ from ansible_collections.linkops.runbooks.plugins.module_utils.incident.sink imp
 
 PLAYBOOKS = Path(__file__).resolve().parents[5] / "playbooks"
 BUTTONS = [
-    named.group(1)
+    button
     for playbook in sorted(PLAYBOOKS.glob("*.yml"))
-    if (named := re.search(r"^ +button_procedure: (\w+)$", playbook.read_text(), re.MULTILINE))
+    for button in re.findall(r"^ +button_procedure: (\w+)$", playbook.read_text(), re.MULTILINE)
 ]
 
 
