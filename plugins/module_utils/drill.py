@@ -36,8 +36,8 @@ def drill(call: Call) -> dict[str, Any]:
     with held(call) as hold, opened(call, *faults, database_name=params["maintenance_db"]) as session:
         shelf, depot = Shelf(params["directory"]), depot_of(call, params["database"])
         manifest = backups(session, sources(shelf, depot), params["database"]).chosen(params["backup"])
-        found = scratch.checked(session, manifest)
         name = restoring.named(manifest.database, _SUFFIX)
+        found = scratch.checked(session, manifest, name)
         age = (datetime.now(UTC) - manifest.taken).total_seconds()
         if call.check_mode:
             told = f"{manifest.name} ({duration(age)} old, of {manifest.origin})"

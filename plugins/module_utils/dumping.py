@@ -117,7 +117,8 @@ def _dumped(
     with session.another() as counting, counting.transaction(read_only=True) as ask:
         ask("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SET LOCAL idle_in_transaction_session_timeout = 0")
         snapshot = ask("SELECT pg_export_snapshot() AS id, extract(epoch FROM clock_timestamp())::float8 AS now")[0]
-        state = ask(contents.STATE)[0]["state"] if ask(contents.SERVER)[0]["tells_state"] else None
+        server = ask(contents.SERVER)[0]
+        state = ask(contents.STATE)[0]["state"] if server["tells_state"] else None
         around = contents.around(ask)
         taken = datetime.fromtimestamp(snapshot["now"], UTC)
         name = archives.name_of(database, taken)
@@ -151,6 +152,7 @@ def _dumped(
         "snapshot_at": taken.isoformat(),
         "seconds": round(time.monotonic() - began, 1),
         "state": state,
+        "database_bytes": server["database_bytes"],
         "safety": making.safety,
         "run": (params.get("run") or {}).get("id"),
         "files": files,

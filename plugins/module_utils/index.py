@@ -81,7 +81,7 @@ def index(call: Call) -> dict[str, Any]:
         steps, refused = _absent(session) if params["state"] == "absent" else _present(session, declared)
         full = footprint.room(
             _needs(session.database, steps), params["free_bytes"], params["free_bytes_unknown"] or "",
-            params["reserve_bytes"],
+            params["reserve_bytes"], "Make room, build fewer at once, or lower index_disk_reserve_bytes.",
         )  # fmt: skip
         if isinstance(full, Fault):
             refused.append(full)

@@ -29,7 +29,7 @@ from .cluster.working import Ending
 from .database import locks, migrations, rehearsing, restoring, swapping
 from .database import session as of_database
 from .database.archives import Manifest
-from .database.arguments import BACKUP, DATABASE
+from .database.arguments import BACKUP, DATABASE, DISK
 from .database.backups import backups
 from .database.locks import Sampler, Span
 from .database.migration_info import Picture, look, refusals, sources
@@ -49,7 +49,7 @@ _PURPOSE = "rehearse"
 _REMOVE_SECONDS = 30.0
 
 #: What O(database) may hold.
-_OF_DATABASE = {**DATABASE, **BACKUP, **RUN, "maintenance_db": {"type": "str", "default": "postgres"}}
+_OF_DATABASE = {**DATABASE, **BACKUP, **DISK, **RUN, "maintenance_db": {"type": "str", "default": "postgres"}}
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def rehearse(call: Call) -> dict[str, Any]:
         shelf, depot = Shelf(inner.params["directory"]), depot_of(inner, database)
         manifest = backups(server, places(shelf, depot), database).chosen(params["backup"])
         made = _Rehearsal(session, server, manifest, restoring.named(manifest.database, _SUFFIX))
-        programs = scratch.checked(server, manifest)
+        programs = scratch.checked(server, manifest, made.name)
         found = one_job.survey(session)
         container = jobs.chosen(found.workload["spec"]["template"], params["container"] or "", session.called)
         image = params["image"] or container["image"]

@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -37,7 +39,7 @@ def restore(call: Call) -> dict[str, Any]:
     faults = input_faults(call)
     with held(call) as hold, opened(call, *faults, database_name=params["maintenance_db"]) as session:
         database = params["database"]
-        before = swapping.look(session, database, restoring.named(database, _SUFFIX))
+        before = swapping.look(session, database)
         if database == params["maintenance_db"]:
             raise OperatorError(
                 Fault("input_invalid", f"{database} is the database to connect to meanwhile.", "Set maintenance_db.")
@@ -52,14 +54,15 @@ def _restored(session: DatabaseSession, hold: Hold, before: Standing) -> dict[st
     shelf, depot = Shelf(params["directory"]), depot_of(call, before.name)
     known = backups(session, sources(shelf, depot), before.name)
     manifest = known.chosen(params["backup"])
-    last = before.last
-    if last and last.kind == "restored" and last.backup == manifest.name and not params["again"] and before.open:
+    last, making = before.last, restoring.named(before.name, _SUFFIX)
+    done = last is not None and (last.mark.kind, last.mark.backup) == ("restored", manifest.name)
+    if last and done and before.stands and not params["again"]:
         sentence = f"{before.name} was restored from {manifest.name} already; {last.name} is what it was before"
         return _told(before, manifest, f"{sentence}. Give again=true to restore it once more", last.name, changed=False)
     act = f"{known.told(manifest)}. {standing.loss(before, manifest.taken, datetime.now(UTC))}"
     faults = standing.refused(before, act, params["confirm"])
     with together(*faults):
-        found = checked(session, manifest)
+        found = checked(session, manifest, making)
         if before.exists and params["safety_backup"]:
             programs.compression(params["compress"], found)
     if before.slots:
@@ -67,22 +70,20 @@ def _restored(session: DatabaseSession, hold: Hold, before: Standing) -> dict[st
     call.say(act)
     if call.check_mode:
         return _told(before, manifest, f"would restore {manifest.name}. {act}", "", changed=True)
-    making = restoring.named(before.name, _SUFFIX)
     deadline = Deadline(60 * params["max_minutes"])
     look = looking(session, hold, deadline)
     at_hand(call, shelf, depot, manifest, look)
     verdict = intact(shelf, manifest, look)
     if not verdict.passed:
         raise _kept(before, manifest, verdict)
-    with session.another() as guard:
-        restoring.alone(guard, making)
+    with _alone(session, before):
         if before.interrupted:
             swapping.reopen(session, before.name)
         safety = _safety(session, hold, shelf, before, found, deadline)
         try:
             hold.renew()
             created = restoring.make_roles(session, manifest) if params["create_roles"] else []
-            restoring.create(session, making, manifest.entries["properties"], deadline, look)
+            restoring.create(session, making, manifest, deadline, look)
             restoring.fill(session, found, str(shelf.archive(manifest)), making, params["jobs"], deadline, look)
             call.say(f"restored into {making} after {deadline.elapsed:.1f} s; comparing")
             verdict = archives.compared(manifest.content, restoring.counted(session, making, deadline, look))
@@ -92,7 +93,7 @@ def _restored(session: DatabaseSession, hold: Hold, before: Standing) -> dict[st
             hold.renew()
             old = swapping.swap(session, before, making, "restored", manifest.name)
         except BaseException:
-            _dropped(session, making)
+            _dropped(session, making, before.name)
             raise
     call.journal.note("restore", backup=manifest.name, safety=safety, aside=old, roles=created)
     away = _reconnected(session, hold, before)
@@ -109,24 +110,44 @@ def _returned(session: DatabaseSession, hold: Hold, before: Standing) -> dict[st
         raise OperatorError(
             Fault("nothing_aside", f"No restore of the database {before.name} set one aside.", "Restore a backup.")
         )
-    if last.kind == "returned" and not before.interrupted:
-        sentence = f"{before.name} was returned already; {last.name} is what the restore had made"
-        return _told(before, None, sentence, last.name, changed=False)
-    target = next((each for each in before.asides if each.kind == "restored"), None)
-    if target is None:
-        raise OperatorError(Fault("nothing_aside", "No database is left to return to.", "Restore a backup."))
-    act = f"The database {before.name} is replaced by {target.name}, which was set aside when {target.backup} came in"
+    if last.mark.kind == "returned":
+        return _back_already(session, hold, before, last)
+    backup = last.mark.backup
+    act = f"The database {before.name} is replaced by {last.name}, which was set aside when {backup} came in"
     faults = standing.refused(before, act, params["confirm"])
     if faults:
         raise OperatorError(faults)
     if session.call.check_mode:
-        return _told(before, None, f"would return. {act}", target.name, changed=True)
+        return _told(before, None, f"would return. {act}", last.name, changed=True)
     hold.renew()
-    old = _swapped_back(session, before, target)
-    session.call.journal.note("return", to=target.name, aside=old)
-    sentence = f"{before.name} is what it was before {target.backup} was restored; the restored one is {old}"
+    with _alone(session, before):
+        old = swapping.swap(session, before, last.name, "returned", backup)
+    session.call.journal.note("return", to=last.name, aside=old)
+    kept = f"; the restored one is {old}" if old else ""
+    sentence = f"{before.name} is what it was before {backup} was restored{kept}"
     away = _reconnected(session, hold, before)
     return {**_told(before, None, sentence, old, changed=True), **away}
+
+
+def _back_already(session: DatabaseSession, hold: Hold, before: Standing, last: Aside) -> dict[str, Any]:
+    """Nothing was restored since the last return, but a restore that was killed may have closed the database."""
+    fault = standing.closed(before)
+    if not before.exists:
+        fault = Fault(
+            "nothing_aside",
+            f"The database {before.name} was returned already, and does not exist any more.",
+            f"Restore a backup; {last.name} is what the last restore had made.",
+        )
+    if fault:
+        raise OperatorError(fault)
+    sentence = f"{before.name} was returned already; {last.name} is what the restore had made"
+    if before.interrupted:
+        sentence += "; a restore that was killed had closed it, and it is opened"
+    if before.interrupted and not session.call.check_mode:
+        hold.renew()
+        with _alone(session, before):
+            swapping.reopen(session, before.name)
+    return _told(before, None, sentence, last.name, changed=before.interrupted)
 
 
 def _reconnected(session: DatabaseSession, hold: Hold, before: Standing) -> dict[str, Any]:
@@ -143,10 +164,12 @@ def _reconnected(session: DatabaseSession, hold: Hold, before: Standing) -> dict
     return {"clients": wanted, "away": away}
 
 
-def _swapped_back(session: DatabaseSession, before: Standing, target: Aside) -> str:
+@contextlib.contextmanager
+def _alone(session: DatabaseSession, before: Standing) -> Iterator[None]:
+    """While no other run restores or returns the database."""
     with session.another() as guard:
         restoring.alone(guard, restoring.named(before.name, _SUFFIX))
-        return swapping.swap(session, before, target.name, "returned", target.backup)
+        yield
 
 
 def _safety(
@@ -169,11 +192,11 @@ def _safety(
         return made(Making(inside, hold, shelf, found, deadline, safety=True)).name
 
 
-def _dropped(session: DatabaseSession, name: str) -> None:
+def _dropped(session: DatabaseSession, name: str, of: str) -> None:
     """Drop what was being made; where that fails the next restore does."""
     try:
         with session.another() as fresh:
-            restoring.drop(DatabaseSession(session.call, fresh), name, Deadline(60), lambda: None)
+            restoring.drop(DatabaseSession(session.call, fresh), name, of, Deadline(60), lambda: None)
     except OperatorError as fault:
         session.call.warn(f"{name} is left ({fault.faults[0]}); the next restore drops it.")
 

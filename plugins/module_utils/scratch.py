@@ -24,9 +24,9 @@ from .verdict import Verdict
 _DROP_SECONDS = 60.0
 
 
-def checked(session: DatabaseSession, manifest: Manifest) -> Programs:
-    """The programs to restore with. Raises C(OperatorError) with all that is in the way."""
-    faults, warnings = restoring.unfit(session, manifest)
+def checked(session: DatabaseSession, manifest: Manifest, making: str) -> Programs:
+    """The programs to restore with, as the database C(making). Raises C(OperatorError) with all that is in the way."""
+    faults, warnings = restoring.unfit(session, manifest, making)
     with together(*faults):
         found = restoring.find(session, manifest)
     for sentence in warnings:
@@ -58,21 +58,22 @@ def restored(
         restoring.alone(guard, name)
         hold.renew()
         try:
-            restoring.create(session, name, manifest.entries["properties"], deadline, look)
+            restoring.create(session, name, manifest, deadline, look)
             archive = str(shelf.archive(manifest))
             restoring.fill(session, found, archive, name, session.params["jobs"], deadline, look)
             yield look
         finally:
-            _dropped(session, name)
+            _dropped(session, name, manifest.database)
 
 
-def _dropped(session: DatabaseSession, scratch: str) -> None:
+def _dropped(session: DatabaseSession, scratch: str, of: str) -> None:
     """Drop the scratch database over a new connection: the session's own may be lost."""
     last = ""
     for _attempt in range(2):
         try:
             with session.another() as fresh:
-                restoring.drop(DatabaseSession(session.call, fresh), scratch, Deadline(_DROP_SECONDS), lambda: None)
+                inside = DatabaseSession(session.call, fresh)
+                restoring.drop(inside, scratch, of, Deadline(_DROP_SECONDS), lambda: None)
             return
         except OperatorError as fault:
             last = str(fault.faults[0])

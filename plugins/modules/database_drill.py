@@ -14,7 +14,9 @@ description:
     constraints, indexes, further objects and the newest migration with those of the dump's snapshot, measures how long
     it takes, and drops the scratch database.
   - The scratch database is named as the database with C(_drill) behind it. One that a killed drill left is dropped
-    first.
+    first, which its comment tells; any other database of this name is left alone, and the drill refused.
+  - It needs as much room on the server's disk as the database had, and is refused where O(free_bytes) says that there
+    is none.
   - What could not be verified fails as well.
 author: linkops.runbooks contributors (@linkops)
 extends_documentation_fragment:
@@ -22,6 +24,7 @@ extends_documentation_fragment:
   - linkops.runbooks.database
   - linkops.runbooks.backup
   - linkops.runbooks.backup.reading
+  - linkops.runbooks.disk
 options:
   database:
     description: The database whose backup is tried.
@@ -98,7 +101,7 @@ seconds:
 """
 
 from ansible_collections.linkops.runbooks.plugins.module_utils.cluster.arguments import RUN
-from ansible_collections.linkops.runbooks.plugins.module_utils.database.arguments import BACKUP, DATABASE, READING
+from ansible_collections.linkops.runbooks.plugins.module_utils.database.arguments import BACKUP, DATABASE, DISK, READING
 from ansible_collections.linkops.runbooks.plugins.module_utils.drill import drill
 from ansible_collections.linkops.runbooks.plugins.module_utils.shell import Module
 
@@ -108,6 +111,7 @@ MODULE = Module(
         **DATABASE,
         **BACKUP,
         **READING,
+        **DISK,
         **RUN,
         "database": {"type": "str", "required": True},
     },

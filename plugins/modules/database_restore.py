@@ -15,7 +15,9 @@ description:
     all sessions are ended, and both renames are one transaction.
   - The database that was there is backed up first, and set aside as C(<database>_before_<time>); O(state=returned) puts
     it back.
-  - A database that is used or that has rows is replaced only with O(confirm).
+  - A database that is used, that has rows or that cannot be looked into is replaced only with O(confirm).
+  - Sessions that the role may not end, a disk without room for a second copy of the database, and a database that has
+    the name C(<database>_restoring) and was not made by this module are refused before anything is done.
   - Restoring the backup that was restored last, or returning again, changes nothing.
 author: linkops.runbooks contributors (@linkops)
 extends_documentation_fragment:
@@ -24,6 +26,7 @@ extends_documentation_fragment:
   - linkops.runbooks.backup
   - linkops.runbooks.backup.making
   - linkops.runbooks.backup.reading
+  - linkops.runbooks.disk
 options:
   database:
     description: The database to replace.
@@ -63,6 +66,12 @@ options:
       - Whether to back the database up before it is replaced; without it the database that is set aside has to do.
     type: bool
     default: true
+  reserve_bytes:
+    description:
+      - So much must stay free on the server's disk, where O(free_bytes) tells of it, and on the disk of the safety
+        backup.
+    type: int
+    default: 1073741824
   format:
     description: The format of this safety backup.
     type: str
@@ -171,6 +180,7 @@ from ansible_collections.linkops.runbooks.plugins.module_utils.cluster.arguments
 from ansible_collections.linkops.runbooks.plugins.module_utils.database.arguments import (
     BACKUP,
     DATABASE,
+    DISK,
     MAKING,
     READING,
 )
@@ -184,6 +194,7 @@ MODULE = Module(
         **BACKUP,
         **MAKING,
         **READING,
+        **DISK,
         **RUN,
         "database": {"type": "str", "required": True},
         "state": {"type": "str", "choices": ["restored", "returned"], "default": "restored"},

@@ -18,7 +18,7 @@ description:
   - The Job has the environment of the workload's pods. The name of the database in it is changed within the pod, and
     Prisma is asked where it goes before it migrates, so the real database is not touched.
   - The scratch database is named as the database with C(_rehearsal) behind it. One that a killed run left is dropped
-    first, with its Job.
+    first, with its Job; a database of this name that this module did not make is left alone, and the rehearsal refused.
 author: linkops.runbooks contributors (@linkops)
 extends_documentation_fragment:
   - linkops.runbooks.connection
@@ -54,8 +54,9 @@ options:
     default: newest
   database:
     description:
-      - The options of M(linkops.runbooks.database_drill) about the connection and the folder of the backups. The role
-        must be one that may create databases. Passwords are refused here; they belong into a file or the environment.
+      - The options of M(linkops.runbooks.database_drill) about the connection, the folder of the backups and the
+        server's disk. The role must be one that may create databases. Passwords are refused here; they belong into a
+        file or the environment.
     type: dict
     required: true
 attributes:

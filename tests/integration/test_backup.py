@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.linkops.runbooks.plugins.module_utils.database.marks import Mark
 from ansible_collections.linkops.runbooks.plugins.modules.database_backup import MODULE as BACKUP
 from ansible_collections.linkops.runbooks.plugins.modules.database_drill import MODULE as DRILL
 from lab import binaries
@@ -225,6 +226,7 @@ def test_what_was_killed_is_swept_away(scratch: Scratch, options: dict[str, Any]
     (partial / "data").mkdir(parents=True)
     (partial / "data" / "toc.dat").write_text("half")
     scratch.server.run(f'CREATE DATABASE "{scratch.name}_drill"')
+    scratch.server.run(f'COMMENT ON DATABASE "{scratch.name}_drill" IS %s', Mark("made", scratch.name).text)
     backup = ask(BACKUP, **options)["backup"]
     assert left(options) == [backup["name"]]
     assert drill(scratch, options)["verdict"]["status"] == "pass"

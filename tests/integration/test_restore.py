@@ -14,7 +14,9 @@ from typing import Any
 import psycopg2
 import pytest
 
+from ansible_collections.linkops.runbooks.plugins.module_utils.database.marks import NEWBORN, Mark
 from ansible_collections.linkops.runbooks.plugins.modules.database_backup import MODULE as BACKUP
+from ansible_collections.linkops.runbooks.plugins.modules.database_drill import MODULE as DRILL
 from ansible_collections.linkops.runbooks.plugins.modules.database_restore import MODULE as RESTORE
 from lab import binaries
 from lab.site import Lab
@@ -26,8 +28,15 @@ DATABASES = "SELECT datname, datallowconn FROM pg_database WHERE datname LIKE %s
 @pytest.fixture(scope="module")
 def alone(lab: Lab) -> Iterator[Postgres]:
     """A server that nobody else writes to."""
-    with own_postgres(lab, autovacuum="off") as server:
+    with own_postgres(lab, autovacuum_naptime="1") as server:
+        autovacuum(server, "off")
         yield server
+
+
+def autovacuum(server: Postgres, state: str) -> None:
+    """Turn it on or off."""
+    server.run(f"ALTER SYSTEM SET autovacuum = {state}")
+    server.run("SELECT pg_reload_conf()")
 
 
 @pytest.fixture
@@ -81,6 +90,12 @@ def around(scratch: Scratch) -> list[tuple[Any, ...]]:
     )  # fmt: skip
 
 
+def comment(scratch: Scratch, name: str) -> str | None:
+    """The comment of a database; none where there is no such one."""
+    found = scratch.server.run("SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s", name)
+    return found[0][0] if found else None
+
+
 def jobs(scratch: Scratch) -> int:
     """How many rows there are."""
     return int(scratch.run('SELECT count(*) FROM "Job"')[0][0])
@@ -125,12 +140,17 @@ def test_a_database_is_replaced_and_can_be_had_back(scratch: Scratch, options: d
 
 
 def test_a_database_that_is_gone_needs_no_word(scratch: Scratch, options: dict[str, Any]) -> None:
-    back_up(scratch, options)
-    scratch.server.run(f"DROP DATABASE {scratch.name} WITH (FORCE)")
-    done = ask(RESTORE, **options)
-    assert done.get("changed"), done
-    assert jobs(scratch) == 500
-    assert done["set_aside"] is None
+    """However often it has been restored before; and what was set aside can be had back all the same."""
+    name = back_up(scratch, options)
+    scratch.run('DELETE FROM "Job" WHERE id > 10')
+    aside = ask(RESTORE, **options, confirm=scratch.name)["set_aside"]
+    for told in ({"backup": name}, {"state": "returned"}):
+        scratch.server.run(f"DROP DATABASE {scratch.name} WITH (FORCE)")
+        done = ask(RESTORE, **options, **told)
+        assert done.get("changed"), done
+        assert (jobs(scratch), done["set_aside"]) == (10 if "state" in told else 500, None)
+    assert comment(scratch, scratch.name) == "ours"
+    assert comment(scratch, aside) is None
 
 
 def test_what_fails_leaves_the_database_as_it_was(scratch: Scratch, options: dict[str, Any]) -> None:
@@ -209,21 +229,144 @@ def test_a_session_that_is_ended_in_the_middle(scratch: Scratch, options: dict[s
     assert jobs(scratch) == 500
 
 
+def close(scratch: Scratch, mark: Mark | None) -> None:
+    """Let nobody in, as a swap does that is killed then, or as somebody does without a mark."""
+    if mark:
+        scratch.server.run(f"COMMENT ON DATABASE {scratch.name} IS %s", mark.text)
+    scratch.server.run(f"ALTER DATABASE {scratch.name} ALLOW_CONNECTIONS false")
+
+
+def leave(scratch: Scratch, suffix: str, mark: Mark | None = None, words: str = "") -> str:
+    """A database beside it, as a run that was killed leaves one, or as somebody makes one without a mark."""
+    name = f"{scratch.name}{suffix}"
+    scratch.server.run(f'CREATE DATABASE "{name}" {words}')
+    scratch.server.run(f'COMMENT ON DATABASE "{name}" IS %s', mark.text if mark else None)
+    return name
+
+
 def test_what_a_killed_swap_left_is_seen_through(scratch: Scratch, options: dict[str, Any]) -> None:
     back_up(scratch, options)
     scratch.run('DELETE FROM "Job" WHERE id > 10')
-    scratch.server.run(f"CREATE DATABASE {scratch.name}_restoring")
-    scratch.server.run(f"ALTER DATABASE {scratch.name} ALLOW_CONNECTIONS false")
+    leave(scratch, "_restoring", Mark("made", scratch.name))
+    close(scratch, Mark("closed", scratch.name, comment="ours"))
+    said = ask(RESTORE, **options)
+    assert said["reason"] == "unconfirmed", said
+    assert "cannot be looked into" in said["msg"], said
     done = ask(RESTORE, **options, confirm=scratch.name)
     assert done.get("changed"), done
     assert jobs(scratch) == 500
+    assert comment(scratch, scratch.name) == "ours"
+    ask(RESTORE, **options, state="returned", confirm=scratch.name)
+    close(scratch, Mark("closed", scratch.name, comment="ours"))
+    opened = ask(RESTORE, **options, state="returned", confirm=scratch.name)
+    assert opened.get("changed"), opened
+    assert (jobs(scratch), comment(scratch, scratch.name)) == (10, "ours")
 
 
 def test_a_database_that_somebody_else_closed_is_left_alone(scratch: Scratch, options: dict[str, Any]) -> None:
     back_up(scratch, options)
-    scratch.server.run(f"ALTER DATABASE {scratch.name} ALLOW_CONNECTIONS false")
-    said = ask(RESTORE, **options, confirm=scratch.name)
-    assert said["reason"] == "database_closed", said
+    leave(scratch, "_restoring", Mark("made", scratch.name))
+    leave(scratch, "_before_20260101T000000Z", Mark("restored", scratch.name, "another"))
+    close(scratch, None)
+    for state in ("restored", "returned"):
+        said = ask(RESTORE, **options, state=state, confirm=scratch.name)
+        assert said["reason"] == "database_closed", said
+    assert not dict(scratch.server.run(DATABASES, scratch.name))[scratch.name]
+
+
+def test_what_nobody_made_for_it_is_not_dropped(scratch: Scratch, options: dict[str, Any]) -> None:
+    """A database that has the name by chance, or that was made for another one, whose long name begins alike."""
+    back_up(scratch, options)
+    drill = {name: value for name, value in options.items() if name != "reserve_bytes"}
+    theirs = [leave(scratch, "_restoring"), leave(scratch, "_drill", Mark("made", f"{scratch.name}x"))]
+    for module, told in ((RESTORE, {**options, "confirm": scratch.name}), (DRILL, drill)):
+        for check_mode in (True, False):
+            said = ask(module, **told, check_mode=check_mode)
+            assert said["reason"] == "name_taken", said
+    assert [row[0] for row in scratch.server.run(DATABASES, f"{scratch.name}\\_%")] == sorted(theirs)
+    scratch.server.run(f'DROP DATABASE "{theirs[1]}"')
+    leave(scratch, "_drill", words=f"ALLOW_CONNECTIONS false CONNECTION LIMIT {NEWBORN}")
+    assert ask(DRILL, **drill)["verdict"]["status"] == "pass"  # killed before it could say whose it is
+
+
+def test_a_disk_without_room_is_refused_before(scratch: Scratch, options: dict[str, Any]) -> None:
+    back_up(scratch, options)
+    for module, told in ((RESTORE, {"confirm": scratch.name}), (DRILL, {})):
+        full = ask(module, **options, **told, free_bytes=5 << 20, check_mode=True)
+        assert "The server's disk has 5 MiB free" in full["msg"], full
+        unknown = ask(module, **options, **told, free_bytes_unknown="nobody was asked", check_mode=True)
+        assert any("space the server's disk has is unknown: nobody was asked" in each for each in unknown["warnings"])
+        assert not unknown.get("failed"), unknown
+    scratch.server.run(f"DROP DATABASE {scratch.name} WITH (FORCE)")
+    gone = ask(RESTORE, **options, free_bytes=5 << 20)  # what it had is in the manifest
+    assert "needs about" in gone["msg"], gone
+    scratch.server.run(f"CREATE DATABASE {scratch.name}")
+
+
+@pytest.fixture
+def administrator(scratch: Scratch) -> Iterator[str]:
+    """A role that may create databases and owns what the service's does, and is no superuser."""
+    name = f"{scratch.name}_admin"
+    for statement in (
+        f"ALTER ROLE {scratch.name} IN DATABASE {scratch.name} RESET ALL",
+        f"CREATE ROLE {name} LOGIN CREATEDB PASSWORD 'administrator'",
+        f"GRANT {scratch.name} TO {name}",
+    ):
+        scratch.server.run(statement)
+    yield name
+    scratch.server.run(f"DROP OWNED BY {name}; DROP ROLE {name}")
+
+
+@contextlib.contextmanager
+def vacuumed(scratch: Scratch) -> Iterator[None]:
+    """While this goes on, autovacuum is at work in the database, and soon in every copy of it."""
+    slow = "autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1"
+    now = "autovacuum_vacuum_threshold = 0, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_insert_threshold = 0"
+    rows = "SELECT repeat(n::text, 300) AS line FROM generate_series(1, 4000) n"
+    for statement in (
+        f'CREATE TABLE "Log" WITH ({slow}, {now}) AS {rows}',
+        f'ALTER TABLE "Log" OWNER TO {scratch.name}',
+        'DELETE FROM "Log" WHERE length(line) > 1000',
+    ):
+        scratch.run(statement)
+    autovacuum(scratch.server, "on")
+    worker = "SELECT 1 FROM pg_stat_activity WHERE datname = %s AND backend_type = 'autovacuum worker'"
+    try:
+        until(lambda: scratch.server.run(worker, scratch.name), "autovacuum is at work", 60)
+        yield
+    finally:
+        autovacuum(scratch.server, "off")
+
+
+def test_who_is_no_superuser_restores_beside_autovacuum(
+    scratch: Scratch, options: dict[str, Any], administrator: str
+) -> None:
+    told = {
+        **options, "login_user": administrator, "login_password": "administrator", "confirm": scratch.name,
+        "clients": [],
+    }  # fmt: skip
+    with scratch.server.scratch() as other, vacuumed(scratch):
+        scratch.server.run(f"GRANT CONNECT ON DATABASE {scratch.name} TO PUBLIC")
+        back_up(scratch, options)
+        session = (other.name, other.password, scratch.name, "report")
+        with contextlib.closing(scratch.server.connect(*session)):
+            said = ask(RESTORE, **told)
+            assert said["reason"] == "privilege", said
+            assert f"may not end 1 session of {scratch.name}: 1 x report as {other.name}" in said["msg"], said
+            scratch.server.run(f"GRANT pg_signal_backend TO {administrator}")
+            with contextlib.closing(scratch.server.connect(database=scratch.name, name="theirs")):
+                said = ask(RESTORE, **told)
+                assert "may not end 1 session" in said["msg"], said
+                assert "1 x theirs as postgres" in said["msg"], said
+            until(lambda: ask(RESTORE, **told, check_mode=True).get("changed"), "the superuser's session is gone")
+            scratch.run('DELETE FROM "Job" WHERE id > 10')
+            done = ask(RESTORE, **told)
+        assert done.get("changed"), done
+        assert done["sessions"] == 1
+        assert jobs(scratch) == 500
+        back = ask(RESTORE, **told, state="returned")
+        assert back.get("changed"), back
+        assert jobs(scratch) == 10
 
 
 def test_who_may_not_is_told_so_before(scratch: Scratch, options: dict[str, Any]) -> None:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How large an index gets, by the table's statistics, and whether the server's disk has room for it. Pure."""
+"""How large an index gets, by the table's statistics, and whether the server's disk has room for a build. Pure."""
 
 from __future__ import annotations
 
@@ -64,11 +64,11 @@ def index_bytes(
     return None
 
 
-def room(needs: Sequence[Need], free: float | None, unknown: str, reserve_bytes: int) -> Answer:
+def room(needs: Sequence[Need], free: float | None, unknown: str, reserve_bytes: int, remedy: str) -> Answer:
     """Whether the server's disk has room for all builds, one after the other.
 
-    Each has its entries in temporary files once more while it sorts them, or its old index beside it. C(unknown) says
-    why C(free) is not known.
+    Each index has its entries in temporary files once more while it sorts them, or its old index beside it.
+    C(unknown) says why C(free) is not known, C(remedy) what to do where it is not enough.
     """
     if not needs:
         return None
@@ -85,6 +85,6 @@ def room(needs: Sequence[Need], free: float | None, unknown: str, reserve_bytes:
         return Fault(
             "disk_full",
             f"The server's disk has {size(free)} free, of which {size(reserve_bytes)} must stay free; {about}.",
-            "Make room, build fewer at once, or lower index_disk_reserve_bytes.",
+            remedy,
         )
     return f"The server's disk has {size(free)} free; {about}." if vague else None

@@ -10,15 +10,19 @@ or dropped.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..deadline import Deadline
 from ..errors import Fault, OperatorError
-from . import contents, programs, roles
+from . import contents, footprint, marks, programs, roles
 from .archives import Manifest
 from .connection import Database, Row
+from .footprint import Need
+from .marks import Mark
 from .programs import Programs
+from .readiness import Answer
+from .refusals import Refused
 from .session import DatabaseSession
 
 Meanwhile = Callable[[], None]
@@ -26,6 +30,7 @@ Meanwhile = Callable[[], None]
 #: PostgreSQL cuts longer names off.
 _LONGEST = 63
 _OLDEST = 130000  # DROP DATABASE WITH (FORCE)
+_PRIVILEGE = "42501"
 
 RIGHTS = """
 SELECT r.rolsuper AS superuser, r.rolsuper OR r.rolcreatedb AS creates, r.rolsuper OR r.rolcreaterole AS creates_roles,
@@ -42,13 +47,25 @@ FROM pg_available_extension_versions v WHERE v.name = %(name)s GROUP BY v.name
 """
 
 ROLES = "SELECT rolname AS name FROM pg_roles"
-EXISTS = "SELECT 1 FROM pg_database WHERE datname = %s"
+MADE = """
+SELECT d.datallowconn AS open, d.datconnlimit AS connection_limit, shobj_description(d.oid, 'pg_database') AS comment
+FROM pg_database d WHERE d.datname = %s
+"""
+#: The size of a database is told to who may connect to it or read all statistics.
+SIZES = """
+SELECT d.datname AS name, CASE WHEN has_database_privilege(d.oid, 'connect')
+       OR pg_has_role('pg_read_all_stats', 'usage') THEN pg_database_size(d.oid) END AS bytes
+FROM pg_database d WHERE d.datname = ANY(%s)
+"""
 
 
-def unfit(session: DatabaseSession, manifest: Manifest) -> tuple[list[Fault], list[str]]:
-    """Why this backup cannot be restored on this server by this role, all of it; and what is worth a warning."""
+def unfit(session: DatabaseSession, manifest: Manifest, making: str) -> tuple[list[Fault], list[str]]:
+    """Why this role cannot restore the backup as the database C(making), all of it; and what is worth a warning."""
     database, entries = session.database, manifest.entries
-    faults, warnings = [], []
+    room = _room(session, manifest, making)
+    taken = foreign(making, manifest.database, database.read(MADE, [making]))
+    faults = [each for each in (taken, room) if isinstance(each, Fault)]
+    warnings = [room] if isinstance(room, str) else []
     server = session.target.address
     with database.transaction(read_only=True) as ask:
         mine = ask(RIGHTS)[0]
@@ -121,15 +138,16 @@ def make_roles(session: DatabaseSession, manifest: Manifest) -> list[str]:
 
 def named(database: str, suffix: str) -> str:
     """A name beside that of a database, no longer than the server allows."""
-    return f"{database[: _LONGEST - len(suffix.encode())]}{suffix}"
+    return database.encode()[: _LONGEST - len(suffix.encode())].decode(errors="ignore") + suffix
 
 
-def create(
-    session: DatabaseSession, name: str, properties: Mapping[str, Any], deadline: Deadline, look: Meanwhile
-) -> None:
-    """An empty database like the one that was dumped; one that an earlier run left under this name goes first."""
-    sql, database = session.database.sql, session.database
-    drop(session, name, deadline, look)
+def create(session: DatabaseSession, name: str, manifest: Manifest, deadline: Deadline, look: Meanwhile) -> None:
+    """An empty database like the one that was dumped; one that an earlier run left under this name goes first.
+
+    It is born closed, and opened with the mark that says whose it is, so that none is ours without saying so.
+    """
+    sql, database, properties = session.database.sql, session.database, manifest.entries["properties"]
+    drop(session, name, manifest.database, deadline, look)
     words = [
         sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)),
         sql.SQL("OWNER {}").format(sql.Identifier(properties["owner"])),
@@ -137,6 +155,7 @@ def create(
         sql.SQL("LC_COLLATE {} LC_CTYPE {}").format(
             sql.Literal(properties["collate"]), sql.Literal(properties["ctype"])
         ),
+        sql.SQL("ALLOW_CONNECTIONS false CONNECTION LIMIT {}").format(sql.Literal(marks.NEWBORN)),
     ]
     provider = {"i": ("icu", "ICU_LOCALE"), "b": ("builtin", "BUILTIN_LOCALE")}.get(properties["provider"] or "")
     if provider:
@@ -148,15 +167,56 @@ def create(
     elif properties["provider"]:
         words.append(sql.SQL("LOCALE_PROVIDER libc"))
     database.at_length(sql.SQL(" ").join(words), deadline, look)
+    place, mark = sql.Identifier(name), Mark("made", manifest.database, manifest.name)
+    with database.transaction() as ask:
+        ask(sql.SQL("COMMENT ON DATABASE {} IS {}").format(place, sql.Literal(mark.text)))
+        ask(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS true CONNECTION LIMIT -1").format(place))
 
 
-def drop(session: DatabaseSession, name: str, deadline: Deadline, look: Meanwhile) -> None:
-    """Drop a database that this collection made, with the sessions in it, if it is there."""
-    sql = session.database.sql
-    if session.database.read(EXISTS, [name]):
-        session.database.at_length(
-            sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)), deadline, look
-        )
+def drop(session: DatabaseSession, name: str, of: str, deadline: Deadline, look: Meanwhile) -> None:
+    """Drop what this collection made beside the database C(of), with the sessions in it, if it is there."""
+    sql, database = session.database.sql, session.database
+    there = database.read(MADE, [name])
+    if not there:
+        return
+    fault = foreign(name, of, there)
+    if fault:
+        raise OperatorError(fault)
+    statement = sql.SQL("DROP DATABASE {}").format(sql.Identifier(name))
+    try:
+        database.at_length(statement + sql.SQL(" WITH (FORCE)"), deadline, look)
+    except Refused as refusal:
+        if refusal.sqlstate != _PRIVILEGE:
+            raise
+        # To end autovacuum by force takes more rights than to drop the database, which ends it as well.
+        database.at_length(statement, deadline, look)
+
+
+def foreign(name: str, of: str, there: Sequence[Row]) -> Fault | None:
+    """The fault where somebody else's database has the name under which one is to be made beside C(of)."""
+    if all(marks.made_for(row, of) for row in there):
+        return None
+    return Fault(
+        "name_taken",
+        f"There is a database {name} already, and nothing says that it was made of a backup of {of}.",
+        f"Look what it is; if nobody needs it, drop it (DROP DATABASE), else rename it. The backup of {of} is restored "
+        "under this name.",
+    )
+
+
+def _room(session: DatabaseSession, manifest: Manifest, making: str) -> Answer:
+    """Whether the server's disk has room for the restored database; what a killed run left under its name goes."""
+    params = session.params
+    there = {row["name"]: row["bytes"] for row in session.database.read(SIZES, [[manifest.database, making]])}
+    wanted = manifest.entries.get("database_bytes") or there.get(manifest.database)
+    free = params["free_bytes"]
+    return footprint.room(
+        [Need(making, wanted, lasting=False)],
+        None if free is None else free + (there.get(making) or 0),
+        params["free_bytes_unknown"] or "",
+        params["reserve_bytes"],
+        "Make room on the server, or restore elsewhere.",
+    )
 
 
 def fill(

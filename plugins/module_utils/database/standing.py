@@ -6,15 +6,17 @@
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from ..confirmation import unconfirmed
 from ..errors import Fault
 from ..wording import counted, duration
+from . import marks
+from .marks import Mark
 
 #: Settings that are lists of names, of which each is quoted for itself (postgres:src/bin/pg_dump/dumputils.c,
 #: variable_is_guc_list_quote).
@@ -23,39 +25,40 @@ _LISTS = (
     "temp_tablespaces", "unix_socket_directories",
 )  # fmt: skip
 _ASIDE = "_before_%Y%m%dT%H%M%SZ"
-_MARK = "linkops.runbooks"
-Kind = Literal["restored", "returned"]
+_NAMED_ASIDE = re.compile(r"_before_\d{8}T\d{6}Z\Z")
 
 
 @dataclass(frozen=True)
 class Aside:
-    """A database that was set aside: by a restore of C(backup), or by a return, and the comment that it had."""
+    """A database that was set aside: by a restore or by a return, which its mark tells."""
 
     name: str
-    kind: Kind
-    backup: str
-    comment: str | None
-
-    @property
-    def note(self) -> str:
-        """What the server keeps of it, as the database's comment."""
-        entries = {"by": _MARK, "kind": self.kind, "backup": self.backup, "comment": self.comment}
-        return json.dumps(entries, ensure_ascii=False)
+    mark: Mark
 
 
 @dataclass(frozen=True)
 class Standing:
-    """The database that is to be replaced."""
+    """The database that is to be replaced, as a role sees it who is a C(superuser) or not, and to whom it is C(mine).
+
+    C(unseen) says why nobody could look for rows; C(interrupted) that a swap of this collection has closed it.
+    """
 
     name: str
     exists: bool = True
     open: bool = True
     mine: bool = True
+    superuser: bool = True
     sessions: Sequence[Mapping[str, Any]] = ()
     rows_in: str | None = None
+    unseen: str = ""
     slots: Sequence[str] = ()
     asides: Sequence[Aside] = ()
     interrupted: bool = False
+
+    @property
+    def stands(self) -> bool:
+        """Whether it is there for its users."""
+        return self.exists and self.open
 
     @property
     def last(self) -> Aside | None:
@@ -63,20 +66,29 @@ class Standing:
         return self.asides[0] if self.asides else None
 
 
-def aside(name: str, comment: str | None) -> Aside | None:
-    """The database as one that was set aside, if its comment says so."""
-    try:
-        entries = json.loads(comment or "")
-        if entries["by"] == _MARK and entries["kind"] in ("restored", "returned"):
-            return Aside(name, entries["kind"], str(entries["backup"]), entries["comment"])
-    except (ValueError, KeyError, TypeError):
-        pass
-    return None
+def asides(database: str, comments: Mapping[str, str | None]) -> list[Aside]:
+    """What was set aside of the database, the last first, among all databases of the server with their comments."""
+    found = [
+        (name, mark)
+        for name, comment in comments.items()
+        if _NAMED_ASIDE.search(name) and (mark := marks.read(comment)) and mark.database == database
+    ]
+    kept = [Aside(name, mark) for name, mark in found if mark.kind in ("restored", "returned")]
+    return sorted(kept, key=lambda each: each.name[-len("YYYYmmddTHHMMSSZ") :], reverse=True)
 
 
 def aside_suffix(now: datetime) -> str:
     """What is put behind the name of a database that is set aside."""
     return now.strftime(_ASIDE)
+
+
+def of_roles(sessions: Sequence[Mapping[str, Any]], database: str) -> list[Mapping[str, Any]]:
+    """The sessions in a database that are somebody's: autovacuum has no role, and makes way by itself.
+
+    Renaming or dropping a database ends its workers (postgres:src/backend/storage/ipc/procarray.c,
+    CountOtherDBBackends); only a superuser may do so by pg_terminate_backend.
+    """
+    return [each for each in sessions if each["database"] == database and each["user"] is not None]
 
 
 def users(sessions: Sequence[Mapping[str, Any]]) -> str:
@@ -99,17 +111,20 @@ def loss(standing: Standing, taken: datetime, now: datetime) -> str:
     )
 
 
+def closed(standing: Standing) -> Fault | None:
+    """The fault where somebody else has closed the database."""
+    if not standing.exists or standing.open or standing.interrupted:
+        return None
+    return Fault(
+        "database_closed",
+        f"The database {standing.name} accepts no connections (datallowconn), and no restore closed it.",
+        "Ask who did, and why; ALTER DATABASE ... ALLOW_CONNECTIONS true opens it.",
+    )
+
+
 def refused(standing: Standing, act: str, confirm: str | None) -> list[Fault]:
     """Why the database is not replaced: nobody typed its name although it is used or holds data, or it is closed."""
-    faults = []
-    if standing.exists and not standing.open and not standing.interrupted:
-        faults.append(
-            Fault(
-                "database_closed",
-                f"The database {standing.name} accepts no connections (datallowconn), and no restore closed it.",
-                "Ask who did, and why; ALTER DATABASE ... ALLOW_CONNECTIONS true opens it.",
-            )
-        )
+    faults = list(filter(None, [closed(standing)]))
     if not standing.mine:
         faults.append(
             Fault(
@@ -118,15 +133,32 @@ def refused(standing: Standing, act: str, confirm: str | None) -> list[Fault]:
                 "Press as its owner or a superuser (database_admin_user in the inventory).",
             )
         )
+    stay = [each for each in standing.sessions if not _endable(each, standing.superuser)]
+    if stay:
+        faults.append(
+            Fault(
+                "privilege",
+                f"This role may not end {counted(len(stay), 'session')} of {standing.name}: {users(stay)}.",
+                "Stop what they belong to, or press as one that may end them (database_admin_user in the inventory): "
+                "with pg_signal_backend; a superuser's sessions, as a superuser.",
+            )
+        )
     why = []
     if standing.sessions:
         why.append(f"has {counted(len(standing.sessions), 'session')} ({users(standing.sessions)})")
     if standing.rows_in:
         why.append(f"holds data ({standing.rows_in} has rows)")
+    if standing.unseen:
+        why.append(f"cannot be looked into ({standing.unseen}), so it counts as holding data")
     if why:
         fault = unconfirmed(confirm, standing.name, f"{act}. It {' and '.join(why)}")
         faults += [fault] if fault else []
     return faults
+
+
+def _endable(session: Mapping[str, Any], superuser: bool) -> bool:
+    """Whether the role may end the session (see C(queries.SESSIONS)); only a superuser ends a superuser's."""
+    return superuser or bool(session["endable"] and not session["superuser"])
 
 
 def setting(text: str) -> tuple[str, list[str]]:

@@ -14,11 +14,13 @@ from typing import Any
 
 from ..deadline import Deadline
 from ..errors import Fault, OperatorError
-from . import queries, restoring, roles, standing
+from . import marks, queries, restoring, roles, standing
+from .connection import Ask
+from .marks import Kind, Mark
 from .refusals import Refused
 from .restoring import Meanwhile
 from .session import DatabaseSession
-from .standing import Aside, Kind, Standing
+from .standing import Standing
 
 #: How long sessions may take to end once they were told to.
 _EMPTY_SECONDS = 30.0
@@ -27,7 +29,7 @@ _IN_USE = "55006"
 
 DATABASES = """
 SELECT d.datname AS name, d.datallowconn AS open, shobj_description(d.oid, 'pg_database') AS comment,
-       pg_has_role(d.datdba, 'member') AS mine
+       pg_has_role(d.datdba, 'usage') AS mine
 FROM pg_database d
 """
 SLOTS = "SELECT slot_name AS name FROM pg_replication_slots WHERE database = %s"
@@ -37,40 +39,42 @@ WHERE c.relkind = 'r' AND n.nspname NOT IN ('pg_catalog', 'information_schema') 
 AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
 ORDER BY c.reltuples DESC, 1, 2
 """
-END = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = ANY(%s) AND pid <> pg_backend_pid()"
-CONNECTED = "SELECT count(*) AS number FROM pg_stat_activity WHERE datname = ANY(%s) AND pid <> pg_backend_pid()"
+#: Those that standing.of_roles has, of these databases.
+_SOMEBODY = "FROM pg_stat_activity WHERE datname = ANY(%s) AND usesysid IS NOT NULL AND pid <> pg_backend_pid()"
+END = f"SELECT pg_terminate_backend(pid) {_SOMEBODY}"
+CONNECTED = f"SELECT count(*) AS number {_SOMEBODY}"
 
 
-def look(session: DatabaseSession, name: str, making: str) -> Standing:
-    """The database as it stands; C(making) is the name under which a restore makes its successor."""
+def look(session: DatabaseSession, name: str) -> Standing:
+    """The database as it stands."""
     with session.database.transaction(read_only=True) as ask:
         there = {row["name"]: row for row in ask(DATABASES)}
-        sessions = [each for each in ask(queries.SESSIONS) if each["database"] == name]
+        sessions = standing.of_roles(ask(queries.SESSIONS), name)
         slots = [row["name"] for row in ask(SLOTS, [name])]
-    asides = [
-        found
-        for each in sorted(there, reverse=True)
-        if each.startswith(restoring.named(name, standing.aside_suffix(datetime(2000, 1, 1, tzinfo=UTC)))[:-16])
-        if (found := standing.aside(each, there[each]["comment"]))
-    ]
+        superuser = bool(ask(restoring.RIGHTS)[0]["superuser"])
+    asides = standing.asides(name, {each: row["comment"] for each, row in there.items()})
     if name not in there:
         return Standing(name, exists=False, asides=asides)
-    is_open = bool(there[name]["open"])
+    row = there[name]
+    mark = marks.read(row["comment"])
+    rows_in, unseen = _first_with_rows(session, name) if row["open"] else (None, "it accepts no connections")
     return Standing(
         name,
-        open=is_open,
-        mine=bool(there[name]["mine"]),
+        open=bool(row["open"]),
+        mine=bool(row["mine"]),
+        superuser=superuser,
         sessions=sessions,
-        rows_in=_first_with_rows(session, name) if is_open else None,
+        rows_in=rows_in,
+        unseen=unseen,
         slots=slots,
         asides=asides,
-        interrupted=not is_open and (making in there or bool(asides)),
+        interrupted=not row["open"] and mark is not None and (mark.kind, mark.database) == ("closed", name),
     )
 
 
 def reopen(session: DatabaseSession, name: str) -> None:
-    """Let sessions in again."""
-    _alter(session, name, "ALLOW_CONNECTIONS true")
+    """Let sessions in again, and give the database its own comment back."""
+    _gate(session, name, let_in=True)
 
 
 def dress(session: DatabaseSession, name: str, entries: Mapping[str, Any], deadline: Deadline, see: Meanwhile) -> None:
@@ -108,23 +112,21 @@ def swap(session: DatabaseSession, before: Standing, successor: str, kind: Kind,
         time.sleep(_TICK_SECONDS)  # names are told apart by the second
     place, there = sql.Identifier(name), before.exists
     if there:
-        _alter(session, name, "ALLOW_CONNECTIONS false")
+        _gate(session, name, let_in=False)
     try:
         deadline = Deadline(_EMPTY_SECONDS)
         while True:
             _empty(session, [name, successor], deadline)
             try:
                 with database.transaction() as ask:
+                    comment = _own_comment(ask, name)
                     if there:
-                        comment = next((row["comment"] for row in ask(DATABASES) if row["name"] == name), None)
                         ask(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(place, sql.Identifier(old)))
-                    ask(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(successor), place))
-                    if there:
-                        mine = next((each.comment for each in before.asides if each.name == successor), comment)
-                        note = Aside(old, kind, backup, comment).note
-                        ask(sql.SQL("COMMENT ON DATABASE {} IS {}").format(sql.Identifier(old), sql.Literal(note)))
-                        ask(sql.SQL("COMMENT ON DATABASE {} IS {}").format(place, sql.Literal(mine)))
+                        _note(session, ask, old, Mark(kind, name, backup, comment).text)
                         ask(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS true").format(sql.Identifier(old)))
+                    ask(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(successor), place))
+                    returning = {each.name: each.mark.comment for each in before.asides}
+                    _note(session, ask, name, returning.get(successor, comment))
                 return old if there else ""
             except Refused as refusal:
                 if refusal.sqlstate != _IN_USE or deadline.expired:
@@ -149,23 +151,35 @@ def _empty(session: DatabaseSession, names: list[str], deadline: Deadline) -> No
         time.sleep(_TICK_SECONDS)
 
 
-def _first_with_rows(session: DatabaseSession, name: str) -> str | None:
-    """A table that has rows; a database that cannot be looked into counts as one that has."""
+def _first_with_rows(session: DatabaseSession, name: str) -> tuple[str | None, str]:
+    """A table that has rows, and why the database cannot be looked into."""
     try:
         with session.another(name) as database, database.transaction(read_only=True) as ask:
             for table in ask(TABLES):
                 place = database.sql.Identifier(table["schema"], table["name"])
                 if ask(database.sql.SQL("SELECT 1 AS one FROM {} LIMIT 1").format(place)):
-                    return f"{table['schema']}.{table['name']}"
+                    return f"{table['schema']}.{table['name']}", ""
     except OperatorError as fault:
-        return f"it cannot be looked into ({fault.reason}), so perhaps everything"
-    return None
+        return None, fault.reason
+    return None, ""
 
 
-def _alter(session: DatabaseSession, name: str, what: str) -> None:
+def _gate(session: DatabaseSession, name: str, let_in: bool) -> None:
+    """Close the database with the mark that says who did, or open it and take the mark away."""
     sql = session.database.sql
     with session.database.transaction() as ask:
-        ask(sql.SQL("ALTER DATABASE {} {}").format(sql.Identifier(name), sql.SQL(what)))
+        own = _own_comment(ask, name)
+        _note(session, ask, name, own if let_in else Mark("closed", name, comment=own).text)
+        ask(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}").format(sql.Identifier(name), sql.Literal(let_in)))
+
+
+def _own_comment(ask: Ask, name: str) -> str | None:
+    return next((marks.own(row["comment"]) for row in ask(DATABASES) if row["name"] == name), None)
+
+
+def _note(session: DatabaseSession, ask: Ask, name: str, comment: str | None) -> None:
+    sql = session.database.sql
+    ask(sql.SQL("COMMENT ON DATABASE {} IS {}").format(sql.Identifier(name), sql.Literal(comment)))
 
 
 def _open_again(session: DatabaseSession, name: str) -> None:

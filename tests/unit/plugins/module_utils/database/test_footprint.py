@@ -14,6 +14,7 @@ from ansible_collections.linkops.runbooks.plugins.module_utils.errors import Fau
 
 MIB = 1 << 20
 GIB = 1 << 30
+MORE = "Make room."
 
 
 @pytest.mark.parametrize(
@@ -52,11 +53,12 @@ def test_an_empty_table_has_a_small_one_whatever_is_not_known() -> None:
 
 def test_a_disk_without_room_is_refused_in_figures() -> None:
     needs = [Need("one", GIB), Need("two", 2 * GIB), Need("again", GIB, lasting=False)]
-    assert room(needs, 6 * GIB, "", GIB) is None  # one and two stay, and two is sorted on the disk meanwhile
-    full = room(needs, 5.9 * GIB, "", GIB)
+    assert room(needs, 6 * GIB, "", GIB, MORE) is None  # one and two stay, and two is sorted on the disk meanwhile
+    full = room(needs, 5.9 * GIB, "", GIB, MORE)
     assert isinstance(full, Fault)
     assert full.reason == "disk_full"
     assert "has 5.9 GiB free, of which 1 GiB must stay free; what is built needs about 5 GiB" in full.message
+    assert full.remedy == MORE
 
 
 @pytest.mark.parametrize(
@@ -81,10 +83,10 @@ def test_a_disk_without_room_is_refused_in_figures() -> None:
     ],
 )  # fmt: skip
 def test_what_is_not_known_is_said(needs: list[Need], free: float | None, unknown: str, said: str | None) -> None:
-    answer = room(needs, free, unknown, GIB)
+    answer = room(needs, free, unknown, GIB, MORE)
     assert answer is None if said is None else said in str(answer)
     assert not isinstance(answer, Fault)
 
 
 def test_a_full_disk_is_refused_even_where_no_size_is_known() -> None:
-    assert isinstance(room([Need("two", None)], 0.5 * GIB, "", GIB), Fault)
+    assert isinstance(room([Need("two", None)], 0.5 * GIB, "", GIB, MORE), Fault)
