@@ -51,6 +51,7 @@ def test_a_backup_and_its_drill(press: Press, api: Service, scratch: Scratch, au
     assert pressed.rc == 0, pressed.output
     assert "1000 rows in 1 table" in pressed.closing()
     assert "pass: 1000 rows" in pressed.closing()
+    assert "space the server's disk has is unknown: the inventory has no database_free_bytes_query" in pressed.output
     with amazon() as aws:
         bucket = aws.bucket("backups")
         carried = api.having(backup_s3="s3://backups/production")
@@ -123,8 +124,9 @@ def test_a_restore_says_what_is_lost_wants_the_name_and_is_done_once(
     running = service(["v1.2.0"], name="served", node_port=True).having(**api.settings)
     assert press("backup", running).rc == 0
     scratch.run('DELETE FROM "Job" WHERE id > 10')
-    refused = press("restore", running)
+    refused = press("restore", running, database_free_bytes_query="vector(5)")
     assert refused.rc != 0
+    assert "The server's disk has 5 B free" in refused.failure()
     assert f"-e confirm={scratch.name}" in refused.failure()
     assert "min" in refused.failure()
     try:

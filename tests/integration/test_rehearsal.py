@@ -62,6 +62,8 @@ def test_durations_and_locks_are_measured_on_a_copy_that_is_dropped(scene: Migra
     assert "would restore" in planned.closing()
     assert not [each for each in seen.writes if each["objectRef"]["resource"] != "pods"]  # it reads in a pod
     assert not scratches(scene)
+    full = press(scene, options=("--check",), database_free_bytes_query="vector(5)")
+    assert "The server's disk has 5 B free, of which 1 GiB must stay free; what is built" in full.failure()
     pressed = press(scene)
     assert pressed.rc == 0, pressed.output
     facts = pressed.stats["linkops_facts"]
