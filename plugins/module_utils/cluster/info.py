@@ -23,7 +23,8 @@ def info(call: Call) -> dict[str, Any]:
         found = snapshot.read(cluster, *session.workload)
         kept = rolling.keep_evidence(session, found)[0] if params["evidence"] else []
     state = rollout.judge(found.workload)
-    findings = [str(each) for pod in found.pods for each in diagnosis.diagnose(pod, params["crash_restarts"])]
+    telling = [pod for pod in found.pods if not diagnosis.of_the_node(pod)]
+    findings = [str(each) for pod in telling for each in diagnosis.diagnose(pod, params["crash_restarts"])]
     return {
         "changed": False,
         "revisions": [revision.as_result() for revision in found.revisions],

@@ -214,7 +214,8 @@ def under_way(workload: Object, active: Revision | None, pods: Sequence[Object],
         return state.detail
     if state.state == "failed" or _was_done(workload, partition):
         return ""
-    findings = [each for pod in mine for each in diagnosis.diagnose(pod, crash_restarts)]
+    telling = [pod for pod in mine if not diagnosis.of_the_node(pod)]
+    findings = [each for pod in telling for each in diagnosis.diagnose(pod, crash_restarts)]
     return "" if diagnosis.first_fatal(findings) else state.detail
 
 

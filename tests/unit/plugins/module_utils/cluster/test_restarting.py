@@ -186,6 +186,12 @@ def test_pods_that_fail_are_what_a_restart_is_for(kind: str, state: str, status:
     assert planned(at).acts
 
 
+def test_a_rollout_whose_pod_a_node_rejected_goes_on() -> None:
+    at = settled("statefulset", readyReplicas=1, currentRevision="before")
+    at.pods[0] = pod_of("statefulset", "pod-0", "not admitted")
+    assert "1 of 3 ready" in refused(at)["rollout_in_progress"]
+
+
 def test_a_rollout_that_failed_for_good_is_restarted_only_without_others() -> None:
     at = settled("deployment", availableReplicas=0)
     exceeded = {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded", "message": "too long"}

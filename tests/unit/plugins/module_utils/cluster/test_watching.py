@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,7 +14,13 @@ from ansible_collections.linkops.runbooks.plugins.module_utils.cluster.leases im
 from ansible_collections.linkops.runbooks.plugins.module_utils.cluster.watching import CALM_SECONDS, watch
 from ansible_collections.linkops.runbooks.plugins.module_utils.deadline import Deadline
 from ansible_collections.linkops.runbooks.tests.unit.plugins.fixtures.scenes import scene
-from ansible_collections.linkops.runbooks.tests.unit.plugins.fixtures.watched import pod_of, seen, status, watched
+from ansible_collections.linkops.runbooks.tests.unit.plugins.fixtures.watched import (
+    Silence,
+    pod_of,
+    seen,
+    status,
+    watched,
+)
 
 FINISHED = {"replicas": 3, "updatedReplicas": 3, "availableReplicas": 3, "readyReplicas": 3}
 
@@ -124,30 +128,6 @@ def test_a_list_that_begins_anew_is_no_restart() -> None:
     state.apply(Change("Pod", "RESET"), 60)
     seen(state, *pods, seconds=60)
     assert state.judge(60)[0].state == "done"
-
-
-class Silence:
-    """An API server whose watches tell nothing; asked, it says how things are now."""
-
-    def __init__(self, workload: dict[str, Any], pods: list[dict[str, Any]]) -> None:
-        self._workload, self._pods = workload, pods
-
-    now = datetime(2026, 3, 5, 12, tzinfo=UTC)
-
-    def stream(self, _path: str, _seconds: float, **_query: str) -> Any:
-        return SimpleNamespace(read1=lambda _most: b"")
-
-    def listed(self, _path: str, **_query: str) -> tuple[list[dict[str, Any]], str]:
-        return [], "5"
-
-    def items(self, path: str, **_query: str) -> list[dict[str, Any]]:
-        return self._pods if path.endswith("/pods") else []
-
-    def get(self, _path: str) -> dict[str, Any]:
-        return self._workload
-
-    def persist(self, _deadline: Deadline) -> None:
-        pass
 
 
 @pytest.mark.parametrize(("ready", "ended"), [(3, "done"), (2, "timeout")])
