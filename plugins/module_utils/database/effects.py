@@ -46,22 +46,25 @@ def of(statement: Any) -> Iterator[Effect]:
         yield from reader(statement)
 
 
-def decisive(told: Sequence[Effect]) -> tuple[dict[Thing, bool], tuple[Thing, ...]]:
+def decisive(told: Sequence[Effect], later: Sequence[Effect] = ()) -> tuple[dict[Thing, bool], tuple[Thing, ...]]:
     """The effects of a whole script that tell whether it ran, and the things whose sight tells nothing.
+
+    C(later) are those of other scripts that may have run after it.
 
     What a script both removes and makes looks the same before and after it. So does what may go unnamed with something
     that it removes, and is made again: the columns of a table, the indexes and constraints of a column. Schemas are
     left out of the comparison, since a name without one may mean any.
     """
     words: dict[tuple[str, str, str], set[bool]] = {}
-    for thing, present, _sure, _on in told:
+    both = [*told, *later]
+    for thing, present, _sure, _on in both:
         words.setdefault((thing.kind, thing.name, thing.part), set()).add(present)
         if thing.kind == "constraint" and not present:  # its index bears its name
             words.setdefault(("relation", thing.part, ""), set()).add(False)
-    vague = {each.thing for each in told if not each.sure or len(words[each.thing[:1] + each.thing[2:]]) > 1}
-    gone = {each.thing.name for each in told if not each.thing.part and (not each.present or each.thing in vague)}
-    thinned = gone | {each.thing.name for each in told if each.thing.kind == "column" and not each.present}
-    vague |= {each.thing for each in told if (each.thing.part and each.thing.name in gone) or each.on in thinned}
+    vague = {each.thing for each in both if not each.sure or len(words[each.thing[:1] + each.thing[2:]]) > 1}
+    gone = {each.thing.name for each in both if not each.thing.part and (not each.present or each.thing in vague)}
+    thinned = gone | {each.thing.name for each in both if each.thing.kind == "column" and not each.present}
+    vague |= {each.thing for each in both if (each.thing.part and each.thing.name in gone) or each.on in thinned}
     effects = {each.thing: each.present for each in told if each.thing not in vague}
     return effects, tuple(dict.fromkeys(each.thing for each in told if each.thing in vague))
 

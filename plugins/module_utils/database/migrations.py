@@ -171,8 +171,16 @@ def classify(
     for row in sorted(rows, key=lambda each: each.started_at):
         history.setdefault(row.name, []).append(row)
     known = {each.name: each for each in sources}
+    applied = {name for name, tries in history.items() if any(row.applied for row in tries)}
+
+    def read(name: str) -> Script | None:
+        """Its script, with those that may have run after it: where it is no row's, any may be in the schema."""
+        tried = any(row.open for row in history.get(name, []))
+        later = [each for each in scripts if each > name and (each in applied or not tried)]
+        return scripts[name].before(scripts[each] for each in later) if name in scripts else None
+
     return [
-        _classified(name, known.get(name), history.get(name, []), holder, scripts.get(name), catalogue, schema)
+        _classified(name, known.get(name), history.get(name, []), holder, read(name), catalogue, schema)
         for name in sorted({*known, *history})
     ]
 

@@ -11,9 +11,11 @@ holds transaction control or a statement that runs in no transaction.
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import importlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,19 +36,39 @@ _COMMITS = re.compile(r"\b(?:COMMIT|ROLLBACK)\b", re.IGNORECASE)
 class Script:
     """What is known of a script.
 
-    C(effects) say which objects are there (true) or not (false) once it has run and were otherwise before; C(vague)
-    are objects that may look the same before and after it, C(silent) commands of which no catalogue tells whether they
-    ran; C(control) is transaction control, C(alone) what runs in no transaction; C(tables) are the relations that it
-    names. Where C(unread) says why the script could not be parsed, all else is empty.
+    C(told) are its effects in their order; of these C(effects) say which objects are there (true) or not (false) once
+    it has run and were otherwise before, C(vague) are objects that may look the same before and after it. C(silent) are
+    commands of which no catalogue tells whether they ran, C(control) is transaction control, C(alone) what runs in no
+    transaction; C(tables) are the relations that it names. Where C(unread) says why the script could not be parsed, all
+    else is empty.
     """
 
-    effects: Mapping[Thing, bool]
-    vague: tuple[Thing, ...] = ()
+    told: tuple[effects.Effect, ...] = ()
     silent: tuple[str, ...] = ()
     control: tuple[str, ...] = ()
     alone: tuple[str, ...] = ()
     tables: frozenset[Thing] = frozenset()
     unread: str = ""
+    #: The effects of other scripts that may have run after it.
+    later: tuple[effects.Effect, ...] = ()
+
+    @functools.cached_property
+    def _decisive(self) -> tuple[dict[Thing, bool], tuple[Thing, ...]]:
+        return effects.decisive(self.told, self.later)
+
+    @property
+    def effects(self) -> Mapping[Thing, bool]:
+        """What tells whether it ran."""
+        return self._decisive[0]
+
+    @property
+    def vague(self) -> tuple[Thing, ...]:
+        """What it changes and what tells nothing."""
+        return self._decisive[1]
+
+    def before(self, others: Iterable[Script]) -> Script:
+        """The same, where the others may have run after it."""
+        return dataclasses.replace(self, later=tuple(effect for each in others for effect in each.told))
 
     @property
     def atomic(self) -> bool:
@@ -66,11 +88,11 @@ def read(text: str) -> Script:
         pglast: Any = importlib.import_module("pglast")
         ast: Any = importlib.import_module("pglast.ast")
     except ImportError as missing:
-        return Script({}, unread=f"the Python library pglast cannot be imported here ({missing})")
+        return Script(unread=f"the Python library pglast cannot be imported here ({missing})")
     try:
         statements = [raw.stmt for raw in pglast.parse_sql(text)]
     except pglast.parser.ParseError as fault:
-        return Script({}, unread=f"it is no SQL that PostgreSQL's parser reads ({str(fault).splitlines()[0]})")
+        return Script(unread=f"it is no SQL that PostgreSQL's parser reads ({str(fault).splitlines()[0]})")
     told: list[effects.Effect] = []
     tables: set[Thing] = set()
     silent, control, alone = [], [], []
@@ -89,8 +111,7 @@ def read(text: str) -> Script:
         tables |= {effects.relation(node) for node in nodes if isinstance(node, ast.RangeVar)}
         tables |= {effect.thing for effect in found if isinstance(each, ast.DropStmt)}
         swept = swept or type(each).__name__ in _SWEEPING or any(map(_cascades, nodes))
-    seen, vague = effects.decisive(told)
-    return Script(seen, vague, _once(silent), _once(control), _once(alone), frozenset(tables))
+    return Script(tuple(told), _once(silent), _once(control), _once(alone), frozenset(tables))
 
 
 def _nodes(statement: Any, kind: type) -> Iterator[Any]:

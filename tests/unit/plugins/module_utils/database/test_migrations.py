@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -194,6 +195,30 @@ def test_another_effect_tells_of_a_script_that_runs_whole_or_not_at_all() -> Non
         left = one(row(script), script=script, there=there).left
         assert left is not None
         assert left.remains == remains
+
+
+def test_what_later_ones_have_undone_tells_nothing_where_they_may_have_run() -> None:
+    texts = {
+        "1": 'CREATE TABLE "Quote" (id int); CREATE TABLE "Bid" ()',
+        "2": 'ALTER TABLE "Quote" ADD COLUMN x int',
+        "3": 'ALTER TABLE "Quote" DROP COLUMN x; DROP TABLE "Bid"',
+    }
+    sources, read = (
+        [Source(*each) for each in texts.items()],
+        {name: scripts.read(text) for name, text in texts.items()},
+    )
+
+    def remains(*rows: Row) -> list[str]:
+        found = migrations.classify(sources, rows, None, read, {TABLE: True}, "public")
+        return [each.left.remains if each.left else each.state for each in found]
+
+    first = dataclasses.replace(row(texts["1"], finished_at=NOW), name="1")
+    assert remains() == ["all", "unknown", "all"]  # a baseline of all three
+    assert remains(first) == ["applied", "unknown", "all"]
+    failed = dataclasses.replace(row(texts["2"]), name="2")
+    assert remains(first, failed) == ["applied", "nothing", "all"]
+    third = dataclasses.replace(row(texts["3"], finished_at=NOW), name="3")  # 2 was merged late
+    assert remains(first, failed, third) == ["applied", "unknown", "applied"]
 
 
 def test_a_failed_one_that_the_image_does_not_have() -> None:
