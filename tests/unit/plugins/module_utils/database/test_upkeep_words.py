@@ -99,7 +99,7 @@ def test_what_is_no_window_is_one_sentence(text: str) -> None:
     ("row", "said"),
     [
         ({}, "pid 7 (app, report, idle in transaction) holds a snapshot for 1 min"),
-        ({"state": None, "seconds": None}, "state hidden) holds a snapshot 10 transactions old"),
+        ({"state": None, "seconds": None}, "state hidden) holds a snapshot for a time that this role may not see"),
         ({"kind": "prepared", "name": "gid"}, "the prepared transaction gid"),
         ({"kind": "slot", "name": "s", "active": False}, "the inactive replication slot s"),
         ({"backend_type": "walsender"}, "the standby at 10.0.0.1"),
