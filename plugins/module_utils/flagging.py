@@ -125,7 +125,7 @@ def _set(session: Session, store: Store, step: Step) -> dict[str, Any]:
     told = session.params["service_passed"]
     if step.taken_up:
         session.call.say(
-            f"flag {step.flag.name}: a run that was not finished set it; before it was {_shown(step.previous)}"
+            f"flag {step.flag.name}: its value was never proved; before that it was {_shown(step.previous)}"
         )
     if step.done:
         return {

@@ -147,7 +147,7 @@ def test_memory_that_is_too_little_is_refused_and_where_forced_returned(ground: 
     assert resources(api)["limits"] == {"memory": "20Mi"}
     resumed = ground.press("configure", api, force="true", **tiny)
     assert resumed.rc != 0
-    assert "revision 4 is active already: a run that was not finished left revision 3 for it" in resumed.output
+    assert "revision 4 is active already; it took the place of revision 3 and was never proved" in resumed.output
     assert "It was returned to revision 3, which serves again" in resumed.closing()
     assert resources(api)["limits"] == {"memory": "256Mi"}
     assert name in {pod["metadata"]["name"] for pod in api.workload.pods}, "it served all the time"
@@ -180,7 +180,7 @@ def test_a_service_that_got_worse_is_returned_also_by_the_run_after_a_killed_one
     assert proved.rc == 0, proved.output
     again = ground.press("configure", api, **well)
     assert again.rc == 0, again.output
-    assert "was not finished" not in again.output
+    assert "never proved" not in again.output
 
 
 def test_variables_reach_users_and_secrets_are_referred_to(ground: Ground) -> None:

@@ -205,7 +205,7 @@ def test_a_variable_is_set_and_proved_in_every_pod(ground: Ground) -> None:
     api.workload.wait_ready()
     resumed = ground.press("configure", api, flag="search", value="stubborn")
     assert resumed.rc != 0
-    assert "a run that was not finished set it; before it was off" in resumed.output
+    assert "its value was never proved; before that it was off" in resumed.output
     assert "It was returned to off" in resumed.closing()
     assert container(api.workload.live["spec"]["template"])["env"][0] == {"name": "FEATURE_SEARCH", "value": "off"}
 

@@ -113,8 +113,10 @@ def see_through(
     deadline = Deadline(session.params["deadline_seconds"])
     move, workload = _moved(session, found, planned, replan, deadline, served)
     if move.resumed and move.source:
-        left = f"a run that was not finished left revision {move.source.number} for it"
-        session.call.say(f"revision {move.target.number} is active already: {left}; it is watched, as if just written")
+        place = f"it took the place of revision {move.source.number} and was never proved"
+        session.call.say(
+            f"revision {move.target.number} is active already; {place}, so it is watched as if just written"
+        )
     elif not move.changed:
         session.call.say(f"revision {move.target.number} is active already; it is watched all the same")
     watched = _watched(session, move, workload, deadline)
