@@ -28,7 +28,7 @@ DATABASES = "SELECT datname, datallowconn FROM pg_database WHERE datname LIKE %s
 @pytest.fixture(scope="module")
 def alone(lab: Lab) -> Iterator[Postgres]:
     """A server that nobody else writes to."""
-    with own_postgres(lab, autovacuum_naptime="1") as server:
+    with own_postgres(lab, autovacuum_naptime="1", max_prepared_transactions="1") as server:
         autovacuum(server, "off")
         yield server
 
@@ -265,6 +265,9 @@ def test_what_a_killed_swap_left_is_seen_through(scratch: Scratch, options: dict
 
 def test_a_database_that_somebody_else_closed_is_left_alone(scratch: Scratch, options: dict[str, Any]) -> None:
     back_up(scratch, options)
+    scratch.run("BEGIN; CREATE TABLE never (id int); PREPARE TRANSACTION 'theirs'")
+    assert "1 prepared transaction, with which nobody may rename it: theirs" in ask(RESTORE, **options)["msg"]
+    scratch.run("ROLLBACK PREPARED 'theirs'")
     leave(scratch, "_restoring", Mark("made", scratch.name))
     leave(scratch, "_before_20260101T000000Z", Mark("restored", scratch.name, "another"))
     close(scratch, None)

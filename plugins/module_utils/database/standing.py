@@ -52,6 +52,7 @@ class Standing:
     rows_in: str | None = None
     unseen: str = ""
     slots: Sequence[str] = ()
+    prepared: Sequence[str] = ()
     asides: Sequence[Aside] = ()
     interrupted: bool = False
 
@@ -141,6 +142,15 @@ def refused(standing: Standing, act: str, confirm: str | None) -> list[Fault]:
                 f"This role may not end {counted(len(stay), 'session')} of {standing.name}: {users(stay)}.",
                 "Stop what they belong to, or press as one that may end them (database_admin_user in the inventory): "
                 "with pg_signal_backend; a superuser's sessions, as a superuser.",
+            )
+        )
+    if standing.prepared:
+        faults.append(
+            Fault(
+                "transactions_prepared",
+                f"{standing.name} has {counted(len(standing.prepared), 'prepared transaction')}, with which nobody may "
+                f"rename it: {', '.join(standing.prepared[:5])}.",
+                "Ask whose they are; COMMIT PREPARED or ROLLBACK PREPARED ends them.",
             )
         )
     why = []

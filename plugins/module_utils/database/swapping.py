@@ -32,6 +32,7 @@ SELECT d.datname AS name, d.datallowconn AS open, shobj_description(d.oid, 'pg_d
        pg_has_role(d.datdba, 'usage') AS mine
 FROM pg_database d
 """
+PREPARED = "SELECT gid FROM pg_prepared_xacts WHERE database = %s ORDER BY prepared"
 SLOTS = "SELECT slot_name AS name FROM pg_replication_slots WHERE database = %s"
 TABLES = """
 SELECT n.nspname AS schema, c.relname AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -51,6 +52,7 @@ def look(session: DatabaseSession, name: str) -> Standing:
         there = {row["name"]: row for row in ask(DATABASES)}
         sessions = standing.of_roles(ask(queries.SESSIONS), name)
         slots = [row["name"] for row in ask(SLOTS, [name])]
+        prepared = [row["gid"] for row in ask(PREPARED, [name])]
         superuser = bool(ask(restoring.RIGHTS)[0]["superuser"])
     asides = standing.asides(name, {each: row["comment"] for each, row in there.items()})
     if name not in there:
@@ -67,6 +69,7 @@ def look(session: DatabaseSession, name: str) -> Standing:
         rows_in=rows_in,
         unseen=unseen,
         slots=slots,
+        prepared=prepared,
         asides=asides,
         interrupted=not row["open"] and mark is not None and (mark.kind, mark.database) == ("closed", name),
     )
@@ -119,6 +122,7 @@ def swap(session: DatabaseSession, before: Standing, successor: str, kind: Kind,
             _empty(session, [name, successor], deadline)
             try:
                 with database.transaction() as ask:
+                    ask("SET LOCAL statement_timeout = 0")  # a rename waits 5 s for autovacuum, and then gives up
                     comment = _own_comment(ask, name)
                     if there:
                         ask(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(place, sql.Identifier(old)))

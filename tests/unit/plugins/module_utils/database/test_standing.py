@@ -40,6 +40,7 @@ def test_the_plan_says_how_many_minutes_are_lost() -> None:
         (Standing("shop", superuser=False, sessions=[{**SESSION, "superuser": True}]), "shop", ["privilege"]),
         (Standing("shop", sessions=[OTHERS, {**SESSION, "superuser": True}]), "shop", []),
         (Standing("shop", mine=False), "shop", ["privilege"]),
+        (Standing("shop", prepared=["1_order"]), "shop", ["transactions_prepared"]),
     ],
 )
 def test_what_is_used_or_holds_data_needs_its_name(before: Standing, confirm: str | None, reasons: list[str]) -> None:
