@@ -20,6 +20,8 @@ from tests.integration.harness.pressing import Press, descendants
 from tests.integration.harness.services import Service, Services
 from tests.integration.harness.stores import Postgres, Scratch, until
 
+pytestmark = pytest.mark.matrix
+
 
 @pytest.fixture
 def scratch(lab: Lab) -> Iterator[Scratch]:

@@ -15,6 +15,7 @@ from tests.integration.harness.postgres import Server, TestDatabase
 from tests.integration.harness.pressing import Press
 from tests.integration.harness.services import Service, Services
 
+pytestmark = pytest.mark.matrix
 NAMES = ["idx_assignments_status_scheduled", "idx_quotes_job_provider"]
 
 

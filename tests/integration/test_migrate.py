@@ -20,6 +20,7 @@ from tests.integration.harness.ground import Ground
 from tests.integration.harness.pressing import Pressed
 from tests.integration.harness.prisma import Files, Migrated, migrated, mount
 
+pytestmark = pytest.mark.matrix
 NEXT = "servicelink/api:v1.2.0"
 LATER, LAST = "20270101000000_note", "20270102000000_index"
 NOTE = {

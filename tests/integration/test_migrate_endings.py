@@ -22,6 +22,7 @@ from tests.integration.harness.pressing import Pressed
 from tests.integration.harness.prisma import FOLDER, Migrated, create, migrated
 from tests.integration.harness.stores import Postgres
 
+pytestmark = pytest.mark.matrix
 LATER = "20270101000000_note"
 #: It drops what the running version may use, and goes on until there is a table that is called hurry.
 WAITING = """

@@ -18,6 +18,7 @@ from tests.integration.harness.ground import Ground
 from tests.integration.harness.pressing import Pressed
 from tests.integration.harness.prisma import PRISMA, Migrated, migrated, mount
 
+pytestmark = pytest.mark.matrix
 LATER, LAST = "20270101000000_slow", "20270102000000_bad"
 SLOW = 'ALTER TABLE "User" ADD COLUMN "note" text;\nSELECT pg_sleep(0.5);\n'
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import psycopg2
+import pytest
 
 from lab.cluster import Manifest
 from lab.site import Lab
@@ -13,6 +14,7 @@ from tests.integration.harness.ground import Ground
 from tests.integration.harness.prober import asking
 from tests.integration.harness.services import Service, container
 
+pytestmark = pytest.mark.matrix
 KEY = "runbooks.linkops.io/restart-key"
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
 SETTING = "RESTART_TEST"

@@ -17,6 +17,7 @@ from tests.integration.harness.gateway import Fault, Gateway
 from tests.integration.harness.pressing import Press, Pressed
 from tests.integration.harness.services import Service, Services
 
+pytestmark = pytest.mark.matrix
 DURATION = 3  # seconds that a lock of these tests counts without being renewed
 SILENCE = Fault(503, seconds=30.0)
 

@@ -17,6 +17,7 @@ from tests.integration.harness.pressing import Press
 from tests.integration.harness.services import Service, Services
 from tests.integration.harness.stores import until
 
+pytestmark = pytest.mark.matrix
 OURS = "linkops.runbooks"
 
 
