@@ -8,7 +8,8 @@ busy, run before them, as many at once as there are cores; the output of each co
 
 A verb that prints a line beginning with ``NOT RUN:`` counts as not run, never as passed. Verbs that need the lab are
 not run when it did not come up, and that is a failure. Below the summary stand the tests that failed, since who reads
-the end of a long output may have no more of it. Exit code: 0 when nothing failed, else 1.
+the end of a long output may have no more of it; in a verb that passed they failed once, and not when run alone. Exit
+code: 0 when nothing failed, else 1.
 """
 
 from __future__ import annotations
