@@ -20,10 +20,7 @@ from .call import Call
 from .cluster.arguments import CONNECTION
 from .cluster.client import Cluster
 from .cluster.connection import connected
-from .cluster.leases import Held
-from .cluster.session import INTERRUPTED_SECONDS
-from .deadline import Deadline
-from .errors import Interrupted
+from .cluster.session import leased
 
 
 class Hold(Protocol):
@@ -54,16 +51,8 @@ def held(call: Call) -> Iterator[Hold]:
         yield _Nothing()
         return
     options = _completed(run.get("connection") or {}, call.environment)
-    with connected(options, call.environment) as connection:
-        cluster = Cluster(*connection)
-        cluster.persist(Deadline(run["lease_seconds"]))
-        hold = Held(cluster, run)
-        try:
-            yield hold
-        except Interrupted:
-            cluster.persist(Deadline(INTERRUPTED_SECONDS))
-            hold.release()
-            raise
+    with connected(options, call.environment) as connection, leased(Cluster(*connection), run) as hold:
+        yield hold
 
 
 def _completed(connection: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:

@@ -184,9 +184,8 @@ class Cluster:
         No retry: the caller judges. Status 0 comes with the reason; C(nobody) means that the time went by.
         """
         deadline = Deadline(timeout_seconds)
-        timeout = urllib3.Timeout(connect=min(CONNECT_SECONDS, timeout_seconds), read=timeout_seconds)
         try:
-            answer = self._once("GET", path, timeout=timeout, preload_content=False)
+            answer = self._once("GET", path, timeout=_timeout(timeout_seconds), preload_content=False)
         except Unreachable as fault:
             if isinstance(fault.__cause__, urllib3.exceptions.ReadTimeoutError):
                 return 0, f"nothing comes within {timeout_seconds:g} s", "nobody"
@@ -244,10 +243,9 @@ class Cluster:
 
         def attempt() -> Any:
             seconds = READ_SECONDS if self._persist else round(max(patience.remaining, LEAST_SECONDS), 1)
-            timeout = urllib3.Timeout(connect=min(CONNECT_SECONDS, seconds), read=seconds)
             number = next(tries)
             try:
-                return self._checked(self._once(method, path, **{"timeout": timeout, **request}), method, path)
+                return self._try(method, path, seconds, request)
             except ApiFault as fault:
                 fault.tries = number
                 raise
@@ -266,6 +264,10 @@ class Cluster:
             attempt,
             sleep_func=lambda seconds: time.sleep(min(seconds, deadline.remaining)),
         )
+
+    def _try(self, method: str, path: str, seconds: float, request: Mapping[str, Any]) -> Any:
+        answer = self._once(method, path, **{"timeout": _timeout(seconds), **request})
+        return self._checked(answer, method, path)
 
     def _once(
         self,
@@ -338,9 +340,7 @@ class Hurried(Cluster):
             raise Unreachable(
                 Fault("out_of_time", f"{self.name} was not asked: the {self._budget.seconds:.0f} s for this are over.")
             )
-        seconds = max(min(self._budget.remaining, FIRST_SECONDS), LEAST_SECONDS)
-        timeout = urllib3.Timeout(connect=min(CONNECT_SECONDS, seconds), read=seconds)
-        return self._checked(self._once(method, path, **{"timeout": timeout, **request}), method, path)
+        return self._try(method, path, max(min(self._budget.remaining, FIRST_SECONDS), LEAST_SECONDS), request)
 
 
 def events(answer: Any) -> Iterator[dict[str, Any]]:
@@ -353,6 +353,10 @@ def events(answer: Any) -> Iterator[dict[str, Any]]:
         for line in lines:
             if line.strip():
                 yield json.loads(line)
+
+
+def _timeout(seconds: float) -> urllib3.Timeout:
+    return urllib3.Timeout(connect=min(CONNECT_SECONDS, seconds), read=seconds)
 
 
 def _transient(fault: Exception) -> bool:

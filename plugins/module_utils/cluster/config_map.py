@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import Fault, OperatorError
-from . import paths
+from . import paths, revisions
 from .client import MERGE_PATCH, ApiFault
 from .session import Session
 
@@ -104,7 +104,7 @@ def ways(template: Object, name: str) -> set[str]:
     spec = template.get("spec") or {}
     volumes = {volume["name"] for volume in spec.get("volumes") or [] if name in _config_maps(volume)}
     found = set()
-    for container in [*(spec.get("containers") or []), *(spec.get("initContainers") or [])]:
+    for container in revisions.containers(template):
         whole = [(each.get("configMapRef") or {}).get("name") for each in container.get("envFrom") or []]
         single = [
             ((each.get("valueFrom") or {}).get("configMapKeyRef") or {}).get("name")

@@ -16,6 +16,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
+from .revisions import containers
+
 #: The Secret of the namespace that holds the HMAC key, under C(key).
 KEY_SECRET = "linkops-fingerprint"  # noqa: S105 (a name, not a secret)
 
@@ -29,7 +31,7 @@ def references(template: Mapping[str, Any]) -> list[Reference]:
     """The ConfigMaps and Secrets that a pod template reads, by env, envFrom, volume or projected volume; sorted."""
     spec = template.get("spec") or {}
     found: set[Reference] = set()
-    for container in [*(spec.get("initContainers") or []), *(spec.get("containers") or [])]:
+    for container in containers(template):
         for source in container.get("envFrom") or []:
             found |= _named(source.get("configMapRef"), source.get("secretRef"))
         for variable in container.get("env") or []:

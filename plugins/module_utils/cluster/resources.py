@@ -20,6 +20,7 @@ from ..lines import WARNING
 from ..verdict import Verdict
 from ..wording import duration, share, size
 from .metrics import Usage
+from .revisions import containers
 
 with contextlib.suppress(ImportError):  # connect() reports it
     from kubernetes.utils.quantity import parse_quantity
@@ -98,7 +99,7 @@ def verdict(pods: Sequence[Object], usages: Iterable[Usage], thresholds: Thresho
 def _uses(pods: Iterable[Object], usages: Mapping[tuple[str, str], Usage]) -> Iterator[Use]:
     for pod in pods:
         name = pod["metadata"]["name"]
-        for container in [*(pod["spec"].get("initContainers") or []), *(pod["spec"].get("containers") or [])]:
+        for container in containers(pod):
             usage = usages.get((name, container["name"]))
             if usage is None:
                 continue

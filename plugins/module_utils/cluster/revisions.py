@@ -78,10 +78,15 @@ class Revision:
         }
 
 
+def containers(pod: Object) -> list[Object]:
+    """The containers of a pod or of a pod template; those that prepare it, or run beside it as sidecars, come first."""
+    spec = pod.get("spec") or {}
+    return [*(spec.get("initContainers") or []), *(spec.get("containers") or [])]
+
+
 def images(template: Object) -> dict[str, str]:
     """Image by container name of a pod template."""
-    prepares = (template.get("spec") or {}).get("initContainers") or []
-    return {**{c["name"]: c.get("image", "") for c in prepares}, **serving_images(template)}
+    return {c["name"]: c.get("image", "") for c in containers(template)}
 
 
 def serving_images(template: Object) -> dict[str, str]:

@@ -56,14 +56,23 @@ def opened(call: Call, *input_faults: Fault | None) -> Iterator[Session]:
     with contextlib.ExitStack() as until_the_end:
         with together(*input_faults):
             cluster = Cluster(*until_the_end.enter_context(connected(call.params, call.environment)))
-        run = call.params.get("run") or {}
-        held = Held(cluster, run)
-        if run.get("leases"):  # what was begun is seen through, for as long as its lock counts
-            cluster.persist(Deadline(run["lease_seconds"]))
+        held = until_the_end.enter_context(leased(cluster, call.params.get("run") or {}))
         try:
             yield Session(call, cluster, held)
         except Interrupted as stop:
             call.journal.note("interrupted", signal=stop.signal_number)
-            cluster.persist(Deadline(INTERRUPTED_SECONDS))
-            held.release()
             raise
+
+
+@contextlib.contextmanager
+def leased(cluster: Cluster, run: Mapping[str, Any]) -> Iterator[Held]:
+    """The Leases of a run for the length of a block; an interruption gives them back."""
+    held = Held(cluster, run)
+    if run.get("leases"):  # what was begun is seen through, for as long as its lock counts
+        cluster.persist(Deadline(run["lease_seconds"]))
+    try:
+        yield held
+    except Interrupted:
+        cluster.persist(Deadline(INTERRUPTED_SECONDS))
+        held.release()
+        raise

@@ -19,6 +19,7 @@ from ..redaction import HIDDEN, redact_variable
 from ..verdict import Verdict
 from ..wording import counted
 from .fingerprint import Reference, label
+from .revisions import containers
 
 Object = Mapping[str, Any]
 
@@ -61,8 +62,7 @@ def variables(
     What prepares a pod, or runs beside it as a sidecar, keeps it from starting as well.
     """
     found: dict[tuple[str, str], Variable] = {}
-    spec = template.get("spec") or {}
-    for each in [*(spec.get("initContainers") or []), *(spec.get("containers") or [])]:
+    for each in containers(template):
         if container and each["name"] != container:
             continue
         for variable in [*_from_whole_objects(each, sources), *_declared(each, sources)]:

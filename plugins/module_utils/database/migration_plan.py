@@ -74,7 +74,6 @@ SELECT extract(epoch FROM clock_timestamp())::float8 AS epoch_seconds, pg_is_in_
        coalesce(max(extract(epoch FROM replay_lag)), 0)::float8 AS lag_seconds
 FROM pg_stat_replication
 """
-_LOCKED_OUT = "55P03"
 
 
 @dataclass
@@ -263,7 +262,7 @@ def _circumstances(session: DatabaseSession, picture: Picture, made: _Plan) -> N
     try:
         size = database.read(_SIZE, {"tables": tables})[0]["bytes"]
     except Refused as refusal:
-        if refusal.sqlstate != _LOCKED_OUT:
+        if refusal.reason != "lock_timeout":
             raise
         size = 0
         made.warnings.append(f"How large the tables are that the migrations touch is unknown: {refusal}")

@@ -30,7 +30,6 @@ Meanwhile = Callable[[], None]
 #: PostgreSQL cuts longer names off.
 _LONGEST = 63
 _OLDEST = 130000  # DROP DATABASE WITH (FORCE)
-_PRIVILEGE = "42501"
 
 RIGHTS = """
 SELECT r.rolsuper AS superuser, r.rolsuper OR r.rolcreatedb AS creates, r.rolsuper OR r.rolcreaterole AS creates_roles,
@@ -186,7 +185,7 @@ def drop(session: DatabaseSession, name: str, of: str, deadline: Deadline, look:
     try:
         database.at_length(statement + sql.SQL(" WITH (FORCE)"), deadline, look)
     except Refused as refusal:
-        if refusal.sqlstate != _PRIVILEGE:
+        if refusal.reason != "privilege":
             raise
         # To end autovacuum by force takes more rights than to drop the database, which ends it as well.
         database.at_length(statement, deadline, look)
